@@ -1,0 +1,61 @@
+"""Which feature, team and user spends what on LLMs, per call and to the micro-dollar."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from otel_cost.__about__ import __version__
+
+# Not lazily: importing the package `otel_cost.attribution` would put it where the function belongs.
+from otel_cost.attribution.context import Attribution, attributed, attribution
+
+if TYPE_CHECKING:
+    from otel_cost.charge import Charge
+    from otel_cost.install import (
+        CostSpanProcessor,
+        add_sink,
+        configure,
+        flush,
+        instrument,
+        shutdown,
+        uninstrument,
+    )
+
+__all__ = [
+    "Attribution",
+    "Charge",
+    "CostSpanProcessor",
+    "__version__",
+    "add_sink",
+    "attributed",
+    "attribution",
+    "configure",
+    "flush",
+    "instrument",
+    "shutdown",
+    "uninstrument",
+]
+
+_HOMES = {
+    "Charge": "otel_cost.charge",
+    "CostSpanProcessor": "otel_cost.install",
+    "add_sink": "otel_cost.install",
+    "configure": "otel_cost.install",
+    "flush": "otel_cost.install",
+    "instrument": "otel_cost.install",
+    "shutdown": "otel_cost.install",
+    "uninstrument": "otel_cost.install",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that `import otel_cost` stays cheap."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'otel_cost' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

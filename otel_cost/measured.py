@@ -1,0 +1,70 @@
+"""What is known of one call so far, however it is measured; a charge is made of it."""
+
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span
+
+from otel_cost.attribution.context import UNATTRIBUTED, Attribution
+from otel_cost.charge import Outcome, Part, UsageSource
+from otel_cost.usage import NO_USAGE, Meter, Usage, total
+
+
+@dataclass(slots=True)
+class Measured:
+    """The facts of one call, filled in as they become known.
+
+    Times are nanoseconds since the epoch.
+    """
+
+    charge_id: str
+    provider: str
+    operation: str
+    started_at: int
+    request_model: str | None = None
+    attribution: Attribution = UNATTRIBUTED
+    span: Span | None = None
+    """The span that owns the call, where there is one."""
+
+    model: str | None = None
+    """The model that answered."""
+    response_id: str | None = None
+    usage: Usage | None = None
+    """What the model that answered used; `None` until it is known."""
+    other_parts: tuple[Part, ...] = ()
+    """What further models used within the same call."""
+    unknown: tuple[Meter, ...] = ()
+    """Meters that were surely used, in an amount nobody reported."""
+    usage_source: UsageSource = "none"
+
+    tier: str | None = None
+    batch: bool = False
+    speed: str | None = None
+    geo: str | None = None
+    region: str | None = None
+    window: str | None = None
+
+    outcome: Outcome = "ok"
+    refused: bool = False
+    """Whether the provider surely charges nothing for it."""
+    error_type: str | None = None
+    first_token_at: int | None = None
+    ended_at: int = 0
+
+    @property
+    def served_model(self) -> str:
+        """The model that answered, or the requested one where no answer says."""
+        return self.model or self.request_model or "unknown"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The usage of each model; empty where usage is not known."""
+        if self.usage is None:
+            return ()
+        return (Part(self.served_model, self.usage), *self.other_parts)
+
+    @property
+    def total_usage(self) -> Usage:
+        """The sum of the parts."""
+        if self.usage is None:
+            return NO_USAGE
+        return total(p.usage for p in self.parts) if self.other_parts else self.usage

@@ -1,0 +1,43 @@
+"""Writing on a span at its very end, whatever the SDK's version."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.trace import Span
+
+
+def has_on_ending() -> bool:
+    """Whether the SDK tells processors that a span is ending, as it does from 1.40 on."""
+    return hasattr(SpanProcessor, "_on_ending")
+
+
+def set_late(span: Span, items: Mapping[str, Any]) -> None:
+    """Set attributes on a span that is ending.
+
+    Up to SDK 1.45 at least a span is frozen already when processors hear that it is ending, against
+    the specification (open-telemetry/opentelemetry-python#5614); then its attributes are unlocked
+    for the moment. No processor has exported it yet.
+    """
+    if span.is_recording():
+        span.set_attributes(items)
+        return
+    store: Any = span._attributes  # type: ignore[attr-defined]
+    store._immutable = False
+    try:
+        store.update(items)
+    finally:
+        store._immutable = True
+
+
+def shadow_end(span: Span, before: Callable[[], None]) -> None:
+    """Have `before()` called when `span.end()` is, while attributes can still be set."""
+    original = span.end
+
+    def end(end_time: int | None = None) -> None:
+        vars(span).pop("end", None)  # or the span would refer to itself
+        if span.is_recording():
+            before()
+        original(end_time)
+
+    span.end = end  # type: ignore[method-assign]
