@@ -1,0 +1,1 @@
+"""The tests, and the stand-ins for the world around the package that they share."""
