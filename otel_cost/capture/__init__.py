@@ -1,0 +1,1 @@
+"""What a call used, read from the provider's own SDK."""

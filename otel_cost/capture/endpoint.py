@@ -1,0 +1,83 @@
+"""What an endpoint is to us, and how fields of provider objects are read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from otel_cost.measured import Measured
+
+ReadBody: TypeAlias = Callable[[Measured, Any], None]
+
+
+class StreamState:
+    """What a stream's reader remembers from event to event."""
+
+    __slots__ = ("finished", "usage")
+
+    def __init__(self) -> None:
+        self.finished = False
+        """Whether the provider has said that its answer is whole."""
+        self.usage: dict[str, Any] = {}
+        """The provider's own usage fields, the last word on each."""
+
+
+ReadEvent: TypeAlias = Callable[[Measured, StreamState, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One billable endpoint. A new one is a new row in its SDK's table, never a new hook."""
+
+    operation: str
+    """The OpenTelemetry `gen_ai.operation.name`."""
+    read_body: ReadBody
+    read_event: ReadEvent | None = None
+    """`None` where the endpoint does not stream."""
+    is_content: Callable[[Any], bool] = bool
+    """Whether an event of a stream carries part of the answer itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Who answers at a client's address, and where."""
+
+    provider: str
+    host: str | None
+    port: int | None
+    region: str | None = None
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def fields(source: Any) -> Mapping[str, Any]:
+    """The fields of a provider object, a model or a decoded body; none where there is no object.
+
+    `getattr` of a field that a pydantic model lacks costs more than all the rest of reading it, and
+    fields that an older SDK does not declare are kept apart from those it does.
+    """
+    try:
+        declared: Mapping[str, Any] = source.__dict__
+    except AttributeError:
+        return source if isinstance(source, dict) else _NOTHING
+    extra = getattr(source, "__pydantic_extra__", None)
+    return {**extra, **declared} if extra else declared
+
+
+def count(source: Mapping[str, Any], name: str) -> int:
+    """The positive whole number in field `name`, else 0."""
+    value = source.get(name)
+    return value if type(value) is int and value > 0 else 0
+
+
+def text(source: Mapping[str, Any], name: str) -> str | None:
+    """The non-empty text in field `name`, else `None`."""
+    value = source.get(name)
+    return value if type(value) is str and value else None
+
+
+def host_and_port(url: Any) -> tuple[str | None, int | None]:
+    """Host and port of a client's base URL, of whichever HTTP library's type."""
+    host, port = getattr(url, "host", None), getattr(url, "port", None)
+    default = 443 if getattr(url, "scheme", "https") == "https" else 80
+    return (str(host) if host else None), (port if isinstance(port, int) else default)

@@ -1,0 +1,139 @@
+"""The attach points: one hook on `request` of each SDK's base client, installed when it loads.
+
+`request` is called once per logical call, retries included; no client class of either SDK
+overrides it; and it is looked up late, so that methods bound before still come through it.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from otel_cost import faults
+from otel_cost.attributes import NATIVE_ANTHROPIC_SCOPE
+from otel_cost.capture import anthropic, openai
+from otel_cost.capture.imports import AfterImport
+from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned
+from otel_cost.recorder import Recorder
+
+_SDKS: Mapping[str, Sdk] = {
+    "openai._base_client": Sdk(openai.ENDPOINTS, openai.platform),
+    "anthropic._base_client": Sdk(anthropic.ENDPOINTS, anthropic.platform, NATIVE_ANTHROPIC_SCOPE),
+}
+
+
+class Hooks:
+    """The hooks of one installation. Without a recorder they let every call straight through."""
+
+    def __init__(self) -> None:
+        self._live: list[Recorder] = []
+        """The recorder. Emptied for good by `uninstall`: hooks that a foreign wrapper still holds
+        must not come back to life beneath new ones."""
+        self._patched: list[tuple[type, str, Any, Any]] = []
+        self._after_import = AfterImport(
+            {name: functools.partial(self._attach, sdk) for name, sdk in _SDKS.items()}
+        )
+
+    def install(self, recorder: Recorder) -> None:
+        """Record the calls of both SDKs from now on, loaded already or not."""
+        if not self._live:
+            self._live.append(recorder)
+        self._after_import.install()
+
+    def uninstall(self) -> None:
+        """Put back what was there. A wrapper somebody put around ours stays, and works."""
+        self._live.clear()
+        self._live = []
+        self._after_import.uninstall()
+        for owner, name, ours, original in reversed(self._patched):
+            if owner.__dict__.get(name) is ours:
+                setattr(owner, name, original)
+        self._patched.clear()
+
+    def _attach(self, sdk: Sdk, module: ModuleType) -> None:
+        self._replace(module, "SyncAPIClient", "request", self._sync_request, sdk)
+        self._replace(module, "AsyncAPIClient", "request", self._async_request, sdk)
+        if sdk.native_scope is not None:
+            name = "_process_response"
+            self._replace(module, "SyncAPIClient", name, _sync_process_response, sdk)
+            self._replace(module, "AsyncAPIClient", name, _async_process_response, sdk)
+
+    def _replace(
+        self,
+        module: ModuleType,
+        owner_name: str,
+        name: str,
+        hook: Callable[[Sdk, Any], Callable[..., Any]],
+        sdk: Sdk,
+    ) -> None:
+        owner = getattr(module, owner_name, None)
+        original = None if owner is None else owner.__dict__.get(name)
+        if owner is None or original is None:
+            point = f"{module.__name__}.{owner_name}.{name}"
+            faults.warn_once(
+                "missing_attach_point",
+                point,
+                f"otel_cost: this version has no {point}; calls through it are not recorded.",
+            )
+            return
+        ours = functools.wraps(original)(hook(sdk, original))
+        setattr(owner, name, ours)
+        self._patched.append((owner, name, ours, original))
+
+    def _sync_request(self, sdk: Sdk, original: Any) -> Callable[..., Any]:
+        live = self._live
+
+        def request(client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
+            call = begin(live[0] if live else None, sdk, client, options)
+            if call is None:
+                return original(client, cast_to, options, *args, **kwargs)
+            try:
+                result = original(client, cast_to, options, *args, **kwargs)
+            except BaseException as error:
+                failed(call, error)
+                raise
+            returned(call, result)
+            return result
+
+        return request
+
+    def _async_request(self, sdk: Sdk, original: Any) -> Callable[..., Any]:
+        live = self._live
+
+        async def request(
+            client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any
+        ) -> Any:
+            call = begin(live[0] if live else None, sdk, client, options)
+            if call is None:
+                return await original(client, cast_to, options, *args, **kwargs)
+            try:
+                result = await original(client, cast_to, options, *args, **kwargs)
+            except BaseException as error:
+                failed(call, error)
+                raise
+            returned(call, result)
+            return result
+
+        return request
+
+
+def _sync_process_response(sdk: Sdk, original: Any) -> Callable[..., Any]:
+    def process_response(client: Any, *args: Any, **kwargs: Any) -> Any:
+        call = claim_native(sdk)
+        result = original(client, *args, **kwargs)
+        if call is not None:
+            processed(call, result)
+        return result
+
+    return process_response
+
+
+def _async_process_response(sdk: Sdk, original: Any) -> Callable[..., Any]:
+    async def process_response(client: Any, *args: Any, **kwargs: Any) -> Any:
+        call = claim_native(sdk)
+        result = await original(client, *args, **kwargs)
+        if call is not None:
+            processed(call, result)
+        return result
+
+    return process_response

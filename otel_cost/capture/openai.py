@@ -1,0 +1,218 @@
+"""The OpenAI SDK: its billable endpoints, and where each says what was used.
+
+Field meanings are those of the SDK's own types (openai 3.54): details are breakdowns inside the
+totals, so every meter is taken out of the total it stands in.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from otel_cost.capture.endpoint import (
+    Endpoint,
+    Platform,
+    StreamState,
+    count,
+    fields,
+    host_and_port,
+    text,
+)
+from otel_cost.charge import Outcome
+from otel_cost.measured import Measured
+from otel_cost.usage import Meter, Quantity, Usage
+
+_HOSTS: Mapping[str, str] = {
+    "openai.azure.com": "azure",
+    "services.ai.azure.com": "azure",
+    "cognitiveservices.azure.com": "azure",
+    "amazonaws.com": "aws",
+    "googleapis.com": "google",
+    "openrouter.ai": "openrouter",
+    "api.mistral.ai": "mistral",
+    "api.groq.com": "groq",
+    "api.deepseek.com": "deepseek",
+    "api.together.xyz": "together",
+    "api.together.ai": "together",
+    "api.fireworks.ai": "fireworks",
+    "api.perplexity.ai": "perplexity",
+    "api.x.ai": "x-ai",
+    "api.cerebras.ai": "cerebras",
+    "api.cohere.ai": "cohere",
+}
+"""Who answers at a host (or below it); anyone else is taken for a gateway to OpenAI's models."""
+
+_REGIONS = frozenset({"us", "eu", "au", "in", "jp"})
+"""Regional hosts of OpenAI: `eu.api.openai.com` and so on."""
+
+
+def platform(client: Any) -> Platform:
+    """Who answers a client's requests, by the host of its base URL."""
+    host, port = host_and_port(client.base_url)
+    if host is None:
+        return Platform("openai", None, port)
+    if host.endswith("api.openai.com"):
+        region = host.partition(".")[0]
+        return Platform("openai", host, port, region if region in _REGIONS else None)
+    for suffix, provider in _HOSTS.items():
+        if host == suffix or host.endswith("." + suffix):
+            return Platform(provider, host, port)
+    return Platform("openai", host, port)
+
+
+def _completion_usage(usage: Mapping[str, Any]) -> Usage | None:
+    """`CompletionUsage` of chat completions, completions and embeddings."""
+    completion = usage.get("completion_tokens")
+    if completion is None and usage.get("prompt_tokens") is None:
+        return None
+    sent = fields(usage.get("prompt_tokens_details"))
+    quantities = _input_meters(
+        count(usage, "prompt_tokens"),
+        cached=count(sent, "cached_tokens"),
+        for_30m=count(sent, "cache_write_tokens"),
+        audio=count(sent, "audio_tokens"),
+        image=count(sent, "image_tokens"),
+    )
+    if completion is not None:
+        received = fields(usage.get("completion_tokens_details"))
+        reasoning = count(received, "reasoning_tokens")
+        audio = count(received, "audio_tokens")
+        quantities["output"] = max(count(usage, "completion_tokens") - reasoning - audio, 0)
+        if reasoning:
+            quantities["reasoning"] = reasoning
+        if audio:
+            quantities["output_audio"] = audio
+    return Usage(quantities)
+
+
+def _responses_usage(usage: Mapping[str, Any]) -> Usage | None:
+    """`ResponseUsage` of the Responses API."""
+    if usage.get("input_tokens") is None and usage.get("output_tokens") is None:
+        return None
+    sent = fields(usage.get("input_tokens_details"))
+    written = count(sent, "cache_write_tokens")
+    split = fields(sent.get("cache_write_tokens_details"))
+    for_12h = min(count(split, "ttl_12h_tokens"), written)
+    quantities = _input_meters(
+        count(usage, "input_tokens"),
+        cached=count(sent, "cached_tokens"),
+        for_30m=written - for_12h,
+        for_12h=for_12h,
+    )
+    reasoning = count(fields(usage.get("output_tokens_details")), "reasoning_tokens")
+    quantities["output"] = max(count(usage, "output_tokens") - reasoning, 0)
+    if reasoning:
+        quantities["reasoning"] = reasoning
+    return Usage(quantities)
+
+
+def _input_meters(
+    total: int,
+    *,
+    cached: int,
+    for_30m: int = 0,
+    for_12h: int = 0,
+    audio: int = 0,
+    image: int = 0,
+) -> dict[Meter, Quantity]:
+    """Disjoint input meters that sum up to `total`.
+
+    Cached tokens may be audio or image tokens too; what the details count twice is cached.
+    """
+    rest = total - cached - for_30m - for_12h
+    if audio + image > rest:
+        twice = audio + image - max(rest, 0)
+        from_audio = min(twice, audio)
+        audio, image = audio - from_audio, image - (twice - from_audio)
+    quantities: dict[Meter, Quantity] = {"input": max(rest - audio - image, 0)}
+    if cached:
+        quantities["cache_read"] = cached
+    if for_30m:
+        quantities["cache_write_30m"] = for_30m
+    if for_12h:
+        quantities["cache_write_12h"] = for_12h
+    if audio:
+        quantities["input_audio"] = audio
+    if image:
+        quantities["input_image"] = image
+    return quantities
+
+
+def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
+    call.model = text(said, "model") or call.model
+    call.response_id = text(said, "id") or call.response_id
+    call.tier = text(said, "service_tier") or call.tier
+
+
+def _read_completion(call: Measured, body: Any) -> None:
+    said = fields(body)
+    _read_identity(call, said)
+    usage = _completion_usage(fields(said.get("usage")))
+    if usage is not None:
+        call.usage, call.usage_source = usage, "provider"
+
+
+def _read_chunk(call: Measured, state: StreamState, chunk: Any) -> None:
+    said = fields(chunk)
+    if call.response_id is None:
+        _read_identity(call, said)
+    for choice in said.get("choices") or ():
+        if fields(choice).get("finish_reason") is not None:
+            state.finished = True
+    if said.get("usage") is not None:
+        _read_completion(call, chunk)
+
+
+def _is_delta(chunk: Any) -> bool:
+    for choice in fields(chunk).get("choices") or ():
+        delta = fields(fields(choice).get("delta"))
+        if any(delta.get(name) for name in ("content", "tool_calls", "refusal", "audio")):
+            return True
+    return False
+
+
+_OUTCOMES: Mapping[str, Outcome] = {
+    "completed": "ok",
+    "incomplete": "incomplete",
+    "failed": "error",
+    "cancelled": "aborted",
+    "queued": "pending",
+    "in_progress": "pending",
+}
+"""By the status of a `Response`."""
+
+
+def _read_response(call: Measured, body: Any) -> None:
+    said = fields(body)
+    _read_identity(call, said)
+    call.outcome = _OUTCOMES.get(text(said, "status") or "completed", "ok")
+    usage = _responses_usage(fields(said.get("usage")))
+    if usage is None:
+        return
+    searches = fields(fields(said.get("tool_usage")).get("web_search"))
+    if number := count(searches, "num_requests"):
+        usage = Usage({**usage.quantities, "web_search": number})
+    call.usage, call.usage_source = usage, "provider"
+
+
+_LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def _read_response_event(call: Measured, state: StreamState, event: Any) -> None:
+    said = fields(event)
+    kind = said.get("type")
+    if kind in _LAST:
+        state.finished = True
+        _read_response(call, said.get("response"))
+    elif kind == "response.created":
+        _read_identity(call, fields(said.get("response")))
+
+
+def _is_response_delta(event: Any) -> bool:
+    return (text(fields(event), "type") or "").endswith(".delta")
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "/chat/completions": Endpoint("chat", _read_completion, _read_chunk, _is_delta),
+    "/responses": Endpoint("chat", _read_response, _read_response_event, _is_response_delta),
+    "/embeddings": Endpoint("embeddings", _read_completion),
+}
+"""By canonical path, before Azure and others rewrite it."""

@@ -1,0 +1,204 @@
+"""From a request to a call, and from its result to what was used."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import NoOpTracer, Span
+
+from otel_cost import attributes, faults
+from otel_cost.attribution.context import current
+from otel_cost.capture.call import Call
+from otel_cost.capture.endpoint import Endpoint, Platform, text
+from otel_cost.capture.streams import AsyncMeteredIterator, MeteredIterator, watch_body
+from otel_cost.measured import Measured
+from otel_cost.recorder import CALL_KEY, Recorder, new_charge_id
+
+_MAX_PLATFORMS = 256
+"""Applications that make a client per request are many; what is kept of them is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """What the hooks know of one provider's SDK."""
+
+    endpoints: Mapping[str, Endpoint]
+    """By the path of `options.url`."""
+    platform: Callable[[Any], Platform]
+    native_scope: str | None = None
+    """The instrumentation scope of the spans that the SDK makes itself."""
+
+
+def begin(recorder: Recorder | None, sdk: Sdk, client: Any, options: Any) -> Call | None:
+    """The call that this request is, or `None` if it is none of ours. Never raises."""
+    if recorder is None:
+        return None
+    try:
+        endpoint = sdk.endpoints.get(options.url.partition("?")[0])
+        if endpoint is None or options.method.lower() != "post":
+            return None
+        return _begin(recorder, sdk, endpoint, client, options)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("starting a call", error)
+        return None
+
+
+def returned(call: Call, result: Any) -> None:
+    """The request has returned `result` to the application. Never raises."""
+    try:
+        call.leave()
+        if call.is_open and not call.streaming:
+            _observe(call, result)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("reading a result", error)
+
+
+def failed(call: Call, error: BaseException) -> None:
+    """The request has raised `error`. Never raises."""
+    call.leave()
+    call.failed(error)
+
+
+def claim_native(sdk: Sdk) -> Call | None:
+    """The call in progress, now owner of the SDK's own span if that is current. Never raises."""
+    try:
+        call = otel_context.get_value(CALL_KEY)
+        if not isinstance(call, Call) or not call.is_open:
+            return None
+        span = trace.get_current_span()
+        scope = getattr(span, "instrumentation_scope", None)
+        if scope is not None and scope.name.startswith(sdk.native_scope):
+            call.claim(span)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("finding the SDK's span", error)
+        return None
+    return call
+
+
+def processed(call: Call, result: Any) -> None:
+    """The SDK has made `result` of a response, and its own span is still open. Never raises."""
+    try:
+        if not call.streaming and not _is_raw(result):
+            _observe(call, result)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("reading a response", error)
+
+
+def _begin(recorder: Recorder, sdk: Sdk, endpoint: Endpoint, client: Any, options: Any) -> Call:
+    platform, where = _platform(sdk, client)
+    now = time.time_ns()
+    measured = Measured(
+        new_charge_id(now),
+        platform.provider,
+        endpoint.operation,
+        now,
+        _request_model(options),
+        current().over(recorder.settings.attribution),
+    )
+    measured.region = platform.region
+    call = Call(recorder, endpoint, measured)
+    native = sdk.native_scope is not None and _opens_own_span(client, options)
+    span = None if native else _open_span(recorder, measured, where)
+    call.enter(span, findable=sdk.native_scope is not None)
+    _watch_parser(call, options)
+    return call
+
+
+def _open_span(recorder: Recorder, measured: Measured, where: "_Where") -> Span | None:
+    """A span of ours; `None` where the application's own tracing raises: the call still counts."""
+    try:
+        return recorder.open_span(measured, where)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("starting a span", error)
+        return None
+
+
+_Where: TypeAlias = Mapping[str, str | int]
+_platforms: dict[int, tuple[Any, Platform, _Where]] = {}
+"""By base URL; the URL is kept too, so that its id stays its own."""
+
+
+def _platform(sdk: Sdk, client: Any) -> tuple[Platform, _Where]:
+    url = client.__dict__.get("_base_url")
+    known = _platforms.get(id(url))
+    if known is None or known[0] is not url:
+        platform = sdk.platform(client)
+        known = (url, platform, _where(platform))
+        # The module-level clients take their URL from a variable that may change at any time.
+        if client.base_url is url and not type(client).__name__.startswith("_"):
+            if len(_platforms) >= _MAX_PLATFORMS:
+                _platforms.clear()
+            _platforms[id(url)] = known
+    return known[1], known[2]
+
+
+def _request_model(options: Any) -> str | None:
+    for body in (options.extra_json, options.json_data):
+        if isinstance(body, dict) and (model := text(body, "model")):
+            return model
+    return None
+
+
+def _where(platform: Platform) -> _Where:
+    found: dict[str, str | int] = {}
+    if platform.host is not None:
+        found[attributes.SERVER_ADDRESS] = platform.host
+    if platform.port is not None:
+        found[attributes.SERVER_PORT] = platform.port
+    return found
+
+
+def _opens_own_span(client: Any, options: Any) -> bool:
+    """Whether the SDK will open a span for this request, as anthropic does from 1.14 on."""
+    tracer = getattr(client, "_tracer", None)
+    if tracer is None or not getattr(options, "span_name", None):
+        return False
+    # What `get_tracer` gives before there is a provider stands for a tracer that does nothing.
+    return not isinstance(getattr(tracer, "_tracer", tracer), NoOpTracer)
+
+
+def _watch_parser(call: Call, options: Any) -> None:
+    """See the answer before a parser that may raise on it: it is billed either way."""
+    parser = getattr(options, "post_parser", None)
+    if callable(parser):
+
+        def parse(body: Any) -> Any:
+            options.post_parser = parser
+            if not call.streaming:
+                _observe(call, body)
+            return parser(body)
+
+        options.post_parser = parse
+
+
+def _observe(call: Call, result: Any) -> None:
+    """Read the result of a request, or have it tell when it is read."""
+    # By what the instance holds: asking a pydantic class for what it lacks is slow.
+    held = getattr(result, "__dict__", {})
+    response = held.get("http_response")
+    if "_decoder" in held:
+        _follow(call, result, result._iterator)
+    elif response is None:
+        call.body(result)
+    elif response.is_closed:
+        call.body(response.json())
+    else:
+        call.stream(raw=True)
+        watch_body(response, call)
+
+
+def _is_raw(result: Any) -> bool:
+    """Whether the application asked for the HTTP response rather than its content."""
+    return "http_response" in getattr(result, "__dict__", {})
+
+
+def _follow(call: Call, stream: Any, iterator: Any) -> None:
+    if isinstance(iterator, MeteredIterator | AsyncMeteredIterator):
+        return
+    call.stream(raw=False)
+    kind = AsyncMeteredIterator if hasattr(iterator, "__anext__") else MeteredIterator
+    stream._iterator = kind(iterator, call)
+    watch_body(stream.response, call)
