@@ -1,0 +1,1 @@
+"""Which span carries a charge."""

@@ -1,0 +1,69 @@
+"""Which tracer makes the spans of hooked calls."""
+
+import gc
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.trace import Tracer
+
+from otel_cost.__about__ import __version__
+
+SCOPE = "otel_cost"
+"""The instrumentation scope of the spans we make."""
+
+
+class Tracers:
+    """The provider that was given, else that of the first processor, else the global one."""
+
+    def __init__(self) -> None:
+        self._given: trace.TracerProvider | None = None
+        self._processors: list[SpanProcessor] = []
+        self._tracer: Tracer | None = None
+
+    def use(self, provider: trace.TracerProvider) -> None:
+        """Make spans with `provider` from now on."""
+        self._given = provider
+        self._tracer = None
+
+    def follow(self, processor: SpanProcessor) -> None:
+        """Make spans with the provider that `processor` is added to, unless one was given."""
+        self._processors.append(processor)
+        self._tracer = None
+
+    def look_again(self) -> None:
+        """Forget which provider was found: a processor has turned out to be in use."""
+        self._tracer = None
+
+    def __call__(self) -> Tracer:
+        """The tracer for the next span."""
+        tracer = self._tracer
+        if tracer is None:
+            provider = self._given or self._followed() or trace.get_tracer_provider()
+            tracer = self._tracer = provider.get_tracer(SCOPE, __version__)
+        return tracer
+
+    def _followed(self) -> trace.TracerProvider | None:
+        """The provider of the first processor that is in use.
+
+        The SDK tells neither a processor its provider nor anyone what providers there are. The
+        global one is nearly always right; else all objects are looked through, once.
+        """
+        candidates: list[Any] = []
+        for processor in self._processors:
+            if processor in processors_of(trace.get_tracer_provider()):
+                return trace.get_tracer_provider()
+            if not candidates:
+                # Not isinstance: it asks lazy stand-ins for their class, which loads them.
+                candidates = [o for o in gc.get_objects() if issubclass(type(o), TracerProvider)]
+            for provider in candidates:
+                if processor in processors_of(provider):
+                    return provider  # type: ignore[no-any-return]
+        return None
+
+
+def processors_of(provider: object) -> Sequence[SpanProcessor]:
+    """The processors that were added to a provider, in order."""
+    active = getattr(provider, "_active_span_processor", None)
+    return getattr(active, "_span_processors", ())
