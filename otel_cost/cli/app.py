@@ -1,0 +1,42 @@
+"""The commands of `otel-cost`. What a command works with is imported when it runs."""
+
+from typing import Annotated
+
+import typer
+
+from otel_cost.__about__ import __version__
+from otel_cost.cli.demo import demo
+from otel_cost.cli.price import price
+from otel_cost.cli.prices import prices
+from otel_cost.cli.report import report
+
+app = typer.Typer(
+    name="otel-cost",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(report)
+app.command()(demo)
+app.command()(price)
+app.add_typer(prices)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"otel-cost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Which feature, team and user spends what on LLMs.
+
+    Example: otel-cost report --ledger sqlite:///costs.db --by feature,team --since 7d
+    """

@@ -1,0 +1,1 @@
+"""From rows of spend to what people read."""

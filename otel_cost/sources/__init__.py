@@ -1,0 +1,1 @@
+"""Spend as rows, wherever it is read from."""
