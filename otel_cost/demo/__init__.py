@@ -1,0 +1,1 @@
+"""The demo, and the local providers that it and the tests call."""
