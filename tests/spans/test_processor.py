@@ -1,0 +1,132 @@
+"""Attribution on the LLM spans of others, whatever the order of processors; on no other span."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import otel_cost
+from otel_cost import span_end
+from otel_cost.attribution.context import make
+from otel_cost.spans import processor as processor_module
+from otel_cost.spans.processor import StampingProcessor
+
+GEN_AI = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+
+
+@pytest.fixture(params=["on_ending", "shadowed"])
+def stamping(request: Any, monkeypatch: pytest.MonkeyPatch) -> StampingProcessor:
+    """The processor as it works with SDKs from 1.40 on, and as it does with older ones."""
+    if request.param == "shadowed":
+        monkeypatch.setattr(processor_module, "has_on_ending", lambda: False)
+    return StampingProcessor(make(team="platform"))
+
+
+@pytest.fixture(params=["first", "last"])
+def exported(
+    request: Any, stamping: StampingProcessor
+) -> Iterator[tuple[TracerProvider, InMemorySpanExporter]]:
+    provider, memory = TracerProvider(), InMemorySpanExporter()
+    processors = [stamping, SimpleSpanProcessor(memory)]
+    for each in processors if request.param == "first" else reversed(processors):
+        provider.add_span_processor(each)
+    yield provider, memory
+    provider.shutdown()
+
+
+def finish(
+    setup: tuple[TracerProvider, InMemorySpanExporter],
+    attributes: Mapping[str, Any],
+    *,
+    scope: str = "app",
+    version: str = "1",
+    later: Mapping[str, Any] | None = None,
+) -> ReadableSpan:
+    """One span, as another library makes it, started within an attribution and ended outside."""
+    provider, memory = setup
+    with otel_cost.attribution(feature="search", user_id="u1", plan="gold"):
+        span = provider.get_tracer(scope, version).start_span("work", attributes=attributes)
+    if later:
+        span.set_attributes(later)
+    span.end()
+    [found] = memory.get_finished_spans()
+    return found
+
+
+Setup = tuple[TracerProvider, InMemorySpanExporter]
+
+
+def test_an_llm_span_is_stamped_with_who_it_was_started_for(exported: Setup) -> None:
+    said: Any = finish(exported, GEN_AI).attributes
+    for prefix in ("langfuse.trace.metadata.", "langfuse.observation.metadata."):
+        assert said[prefix + "feature"] == "search"
+        assert said[prefix + "plan"] == "gold"
+        assert said[prefix + "team"] == "platform", "the default of the process"
+    assert said["user.id"] == "u1"
+    assert said["langfuse.trace.tags"] == ("feature:search", "team:platform")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.system": "openai"},
+        {"openinference.span.kind": "LLM"},
+        {"langfuse.observation.type": "generation"},
+        {"llm.request.type": "chat"},
+    ],
+    ids=lambda attributes: next(iter(attributes)),
+)
+def test_every_vocabulary_is_recognised_even_when_it_comes_late(
+    exported: Setup, attributes: Mapping[str, str]
+) -> None:
+    said: Any = finish(exported, {}, later=attributes).attributes
+    assert said["langfuse.trace.metadata.feature"] == "search"
+
+
+@pytest.mark.parametrize("attributes", [{}, {"http.request.method": "POST", "db.system": "x"}])
+def test_any_other_span_is_left_alone(exported: Setup, attributes: Mapping[str, str]) -> None:
+    assert dict(finish(exported, attributes).attributes or {}) == attributes
+
+
+def test_tags_join_those_of_the_application(exported: Setup) -> None:
+    own = {**GEN_AI, "langfuse.trace.tags": ["beta", "feature:old"]}
+    said: Any = finish(exported, own).attributes
+    assert said["langfuse.trace.tags"] == ("beta", "feature:search", "team:platform")
+
+
+@pytest.mark.parametrize(
+    ("scope", "version", "encoded"),
+    [("langfuse-sdk", "5.0.4", True), ("langfuse-sdk", "4.9.0", False), ("other", "5.0", False)],
+)
+def test_metadata_is_json_only_where_the_server_decodes_it(
+    exported: Setup, scope: str, version: str, encoded: bool
+) -> None:
+    said: Any = finish(exported, GEN_AI, scope=scope, version=version).attributes
+    value = said["langfuse.trace.metadata.feature"]
+    assert value == (json.dumps("search") if encoded else "search")
+    assert said["user.id"] == "u1", "identity is never encoded"
+
+
+def test_content_does_not_push_attribution_out(exported: Setup) -> None:
+    content = {f"llm.input_messages.{i}.content": "…" for i in range(128)}
+    said: Any = finish(exported, GEN_AI, later=content | GEN_AI).attributes
+    assert said["langfuse.trace.metadata.feature"] == "search"
+
+
+def test_a_resting_processor_does_nothing(exported: Setup, stamping: StampingProcessor) -> None:
+    stamping.rest()
+    assert dict(finish(exported, GEN_AI).attributes or {}) == GEN_AI
+
+
+def test_a_frozen_span_is_frozen_again_after_the_writing(exported: Setup) -> None:
+    provider, memory = exported
+    span = provider.get_tracer("app").start_span("chat", attributes=GEN_AI)
+    span.end()
+    [found] = memory.get_finished_spans()
+    with pytest.raises(TypeError):
+        found._attributes["late"] = 1  # type: ignore[index]
+    assert span_end.has_on_ending()
