@@ -1,5 +1,7 @@
 """A stand-in for the Langfuse server's price table: the models of the recorded pairs, no others."""
 
+import functools
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -106,10 +108,15 @@ def matching(
     return None
 
 
+def added(amounts: Iterable[float]) -> float:
+    """The sum as the server makes it, float by float; `sum` is more precise than that."""
+    return functools.reduce(operator.add, amounts, 0)
+
+
 def priced(usage: Mapping[str, int], prices: Prices) -> dict[str, Any]:
     """Cost per key whose name is priced, and a total if there is any (USD).
 
     Each key is multiplied exactly and then made a float, the total is a sum of floats: as stored.
     """
     cost = {key: float(n * Decimal(prices[key])) for key, n in usage.items() if key in prices}
-    return {"total": sum(cost.values()), **cost} if cost else {}
+    return {"total": added(cost.values()), **cost} if cost else {}

@@ -147,7 +147,7 @@ def _tokenised(attributes: Attributes) -> dict[str, int]:
 
 def _with_total(cost: dict[str, Any]) -> dict[str, Any]:
     if cost.get("total") is None and cost.keys() <= {"input", "output"}:
-        return {**cost, "total": sum(cost.values())}
+        return {**cost, "total": langfuse_prices.added(cost.values())}
     return cost
 
 

@@ -9,7 +9,7 @@ from otel_cost.reports.grouping import Report, Sums
 NOT_PRICED: Mapping[CostStatus, str] = {
     "unpriced": "{calls}, {tokens} tokens: no price is known; these tokens are not in the cost",
     "unmetered": "{calls}: what was used is not known and not in the cost",
-    "partial": "{calls}, {tokens} tokens: some of it has no price; that is not in the cost",
+    "partial": "{calls}, {tokens} tokens: part of it is not known; that part is not in the cost",
 }
 """The statuses of a cost that is not the whole cost, in words."""
 

@@ -39,7 +39,7 @@ def test_what_is_not_known_is_named_by_kind() -> None:
         "Not priced: 7 % of the calls (7 of 100); the true cost is higher than the total.",
         "  unpriced: 4 calls, 1,234 tokens: no price is known; these tokens are not in the cost.",
         "  unmetered: 1 call: what was used is not known and not in the cost.",
-        "  partial: 2 calls, 42 tokens: some of it has no price; that is not in the cost.",
+        "  partial: 2 calls, 42 tokens: part of it is not known; that part is not in the cost.",
         "Estimated: 3 calls with a cost of $2.00, which is in the total.",
     ]
 
