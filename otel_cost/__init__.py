@@ -10,6 +10,7 @@ from otel_cost.attribution.context import Attribution, attributed, attribution
 
 if TYPE_CHECKING:
     from otel_cost.charge import Charge
+    from otel_cost.given.record import record
     from otel_cost.install import (
         CostSpanProcessor,
         add_sink,
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
         shutdown,
         uninstrument,
     )
+    from otel_cost.pricing.own import Price
 
 __all__ = [
     "Attribution",
     "Charge",
     "CostSpanProcessor",
+    "Price",
     "__version__",
     "add_sink",
     "attributed",
@@ -31,6 +34,7 @@ __all__ = [
     "configure",
     "flush",
     "instrument",
+    "record",
     "shutdown",
     "uninstrument",
 ]
@@ -38,10 +42,12 @@ __all__ = [
 _HOMES = {
     "Charge": "otel_cost.charge",
     "CostSpanProcessor": "otel_cost.install",
+    "Price": "otel_cost.pricing.own",
     "add_sink": "otel_cost.install",
     "configure": "otel_cost.install",
     "flush": "otel_cost.install",
     "instrument": "otel_cost.install",
+    "record": "otel_cost.given.record",
     "shutdown": "otel_cost.install",
     "uninstrument": "otel_cost.install",
 }

@@ -15,7 +15,7 @@ from otel_cost.charge import Cost
 from otel_cost.measured import Measured
 from otel_cost.usage import INPUT_METERS, OUTPUT_METERS, Meter, Usage
 
-Value: TypeAlias = str | int | float | bool | list[str]
+Value: TypeAlias = str | int | float | tuple[str, ...]
 
 OBSERVATION_TYPE = "langfuse.observation.type"
 OBSERVATION_MODEL = "langfuse.observation.model.name"
@@ -185,14 +185,14 @@ def _of_attribution(who: Attribution) -> Mapping[str, Value]:
     return found
 
 
-def _with_labels(tags: Sequence[str], who: Attribution) -> list[str]:
+def _with_labels(tags: Sequence[str], who: Attribution) -> tuple[str, ...]:
     """`tags` with `feature:x` and `team:y` in place of any others of that kind."""
     labels = list(tags)
     for kind, value in (("feature:", who.feature), ("team:", who.team)):
         if value is not None:
             labels = [label for label in labels if not label.startswith(kind)]
             labels.append(kind + value)
-    return labels
+    return tuple(labels)
 
 
 def tags_on(span: object, *, beside: int = 0) -> Sequence[str]:

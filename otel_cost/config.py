@@ -43,6 +43,10 @@ class Settings:
     environment: str | None
     problems: tuple[str, ...]
     """One sentence for each variable that could not be used; its default is in force."""
+    prices: str | None = None
+    """The path of a price file."""
+    infer_usage: bool = False
+    """Whether to estimate the tokens of calls whose answer does not say them."""
 
 
 def _text(value: str) -> str:
@@ -94,6 +98,13 @@ VARIABLES: Mapping[str, Variable] = {
         Variable("OTEL_COST_TEAM", _text, None, "Team of calls that name none."),
         Variable("OTEL_COST_TAGS", pairs, {}, "Tags of all calls: `key=value,key=value`."),
         Variable("OTEL_COST_LEDGER", _text, None, "Ledger to write: `sqlite:///path`."),
+        Variable("OTEL_COST_PRICES", _text, None, "Price file of your own: `prices.toml`."),
+        Variable(
+            "OTEL_COST_INFER_USAGE",
+            _flag,
+            False,
+            "Estimate the tokens of calls whose answer does not say them: `true` or `false`.",
+        ),
         Variable(
             "OTEL_COST_UNPRICED",
             _unpriced,
@@ -129,6 +140,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             values["OTEL_COST_FEATURE"], values["OTEL_COST_TEAM"], tags=values["OTEL_COST_TAGS"]
         ),
         ledger=values["OTEL_COST_LEDGER"],
+        prices=values["OTEL_COST_PRICES"],
+        infer_usage=values["OTEL_COST_INFER_USAGE"],
         unpriced=values["OTEL_COST_UNPRICED"],
         langfuse=_langfuse(values, problems),
         service=values["OTEL_SERVICE_NAME"] or resource.get("service.name"),

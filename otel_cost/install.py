@@ -1,118 +1,27 @@
 """The wiring: what `configure()`, `instrument()` and the processor switch on and off."""
 
 import atexit
-import logging
-import os
-import signal
 import threading
-import time
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from collections.abc import Iterable
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 
 from otel_cost import config, faults
 from otel_cost.attribution.context import UNATTRIBUTED
-from otel_cost.capture.hooks import Hooks
-from otel_cost.config import Langfuse, Settings
-from otel_cost.pricing.engine import Engine
-from otel_cost.recorder import Recorder, Sink
+from otel_cost.config import Langfuse
+from otel_cost.installation import Installation
+from otel_cost.pricing.configured import checked
+from otel_cost.pricing.own import Price
+from otel_cost.recorder import Sink
 from otel_cost.spans.processor import StampingProcessor
-from otel_cost.spans.tracers import Tracers, processors_of
-
-_log = logging.getLogger("otel_cost")
-
-EXIT_TIMEOUT = 10.0
-"""How long the end of the process may wait for the sinks (seconds)."""
-SIGTERM_TIMEOUT = 2.0
-
-
-class _Installation:
-    """Everything that is switched on in this process."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.tracers = Tracers()
-        self.recorder = Recorder(settings, self.tracers, Engine())
-        self.hooks = Hooks()
-        self.ledger: str | None = None
-        self.processors: list[StampingProcessor] = []
-        self.exporters: list[SpanProcessor] = []
-        self._sigterm: Callable[[int, FrameType | None], None] | None = None
-
-    def start_ledger(self, url: str) -> None:
-        """Write every charge from now on to the ledger at `url`."""
-        if self.ledger == url:
-            return
-        if self.ledger is not None:
-            raise ValueError(
-                f"the ledger is {self.ledger!r} already; call otel_cost.shutdown() before {url!r}"
-            )
-        from otel_cost.ledger.writer import LedgerWriter
-
-        writer = LedgerWriter(url)
-        self.recorder.add_outlet("the ledger", writer.write, persistent=True)
-        self.ledger = url
-        self.catch_sigterm()
-
-    def flush(self, timeout: float) -> bool:
-        """Have every charge reach every sink, and every span Langfuse."""
-        deadline = time.monotonic() + timeout
-        done = self.recorder.flush(timeout)
-        for exporter in self.exporters:
-            done &= _within(deadline - time.monotonic(), exporter.force_flush)
-        return done
-
-    def catch_sigterm(self) -> None:
-        """Flush on SIGTERM, if nobody else handles it; the exit status stays that of the signal."""
-        main = threading.current_thread() is threading.main_thread()
-        if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            return
-
-        def terminate(number: int, _: FrameType | None) -> None:
-            try:
-                self.recorder.settle_unfinished()
-                self.flush(SIGTERM_TIMEOUT)
-            except Exception as error:  # noqa: BLE001 - the guard of this border
-                faults.caught("flushing on SIGTERM", error)
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
-        signal.signal(signal.SIGTERM, terminate)
-        self._sigterm = terminate
-
-    def at_exit(self) -> None:
-        """Finish what is open and flush the sinks; providers flush their spans themselves."""
-        try:
-            self.recorder.settle_unfinished()
-            self.recorder.flush(EXIT_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - the guard of this border
-            faults.caught("flushing at exit", error)
-
-    def close(self, timeout: float) -> bool:
-        """Undo everything that can be undone."""
-        deadline = time.monotonic() + timeout
-        self.hooks.uninstall()
-        self.recorder.settle_unfinished()
-        for processor in self.processors:
-            processor.rest()
-        done = self.recorder.close(timeout)
-        for exporter in self.exporters:
-            done &= _within(deadline - time.monotonic(), exporter.force_flush)
-            done &= _within(deadline - time.monotonic(), exporter.shutdown)
-        main = threading.current_thread() is threading.main_thread()
-        if main and self._sigterm and signal.getsignal(signal.SIGTERM) is self._sigterm:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        return done
-
+from otel_cost.spans.tracers import processors_of
 
 _lock = threading.RLock()
-_installed: _Installation | None = None
+_installed: Installation | None = None
 
 
-def _installation(ledger: str | None = None) -> _Installation | None:
+def installed(ledger: str | None = None) -> Installation | None:
     """The one installation, made on first use; `None` where otel_cost is switched off.
 
     A `ledger` named in code takes the place of the environment's; raises `ValueError` for one that
@@ -126,7 +35,7 @@ def _installation(ledger: str | None = None) -> _Installation | None:
                 faults.warn_once("bad_setting", problem, f"otel_cost: {problem}")
             if settings.disabled:
                 return None
-            made = _Installation(settings)
+            made = Installation(settings)
             if ledger is None and settings.ledger is not None:
                 _start_ledger_of_environment(made, settings.ledger)
             elif ledger is not None:
@@ -138,7 +47,7 @@ def _installation(ledger: str | None = None) -> _Installation | None:
         return _installed
 
 
-def _start_ledger_of_environment(installation: _Installation, url: str) -> None:
+def _start_ledger_of_environment(installation: Installation, url: str) -> None:
     try:
         installation.start_ledger(url)
     except ValueError as error:
@@ -156,7 +65,7 @@ class CostSpanProcessor(StampingProcessor):
     """
 
     def __init__(self, *, hooks: bool = True) -> None:
-        installation = _installation()
+        installation = installed()
         if installation is None:
             super().__init__(UNATTRIBUTED)
             self.rest()
@@ -169,33 +78,46 @@ class CostSpanProcessor(StampingProcessor):
 
 
 def instrument(
-    tracer_provider: trace.TracerProvider | None = None, *, ledger: str | None = None
+    tracer_provider: trace.TracerProvider | None = None,
+    *,
+    ledger: str | None = None,
+    prices: Iterable[Price] | None = None,
 ) -> None:
     """Record every call of the openai and anthropic SDKs, without a span processor.
 
     Spans go to `tracer_provider`, else to the provider of the first `CostSpanProcessor`, else to
-    the global one. `ledger` (`sqlite:///path`) takes the place of `OTEL_COST_LEDGER`. Calling it
-    again changes nothing that is on.
+    the global one. `ledger` (`sqlite:///path`) takes the place of `OTEL_COST_LEDGER`. `prices` hold
+    before those of `OTEL_COST_PRICES` and the price book, and replace those given before. Calling
+    it again changes nothing else that is on.
 
     Raises:
-        TypeError: `tracer_provider` is not a tracer provider.
-        ValueError: `ledger` is not the address of a ledger, or another one is being written.
+        TypeError: `tracer_provider` is not a tracer provider, or one of `prices` no `Price`.
+        ValueError: `ledger` is not the address of a ledger, or another one is being written; or one
+            of `prices` makes no sense: the message names it and the field.
 
     """
     if tracer_provider is not None and not isinstance(tracer_provider, trace.TracerProvider):
         raise TypeError(f"tracer_provider must be a TracerProvider, not {tracer_provider!r}")
     if ledger is not None and not isinstance(ledger, str):
         raise TypeError(f"ledger must be a URL such as sqlite:///path, not {ledger!r}")
+    overrides = None if prices is None else checked(prices)
     with _lock:
-        installation = _installation(ledger)
+        installation = installed(ledger)
         if installation is None:
             return
+        if overrides is not None:
+            installation.use_prices(overrides)
         if tracer_provider is not None:
             installation.tracers.use(tracer_provider)
         installation.hooks.install(installation.recorder)
 
 
-def configure(tracer_provider: TracerProvider | None = None, *, ledger: str | None = None) -> None:
+def configure(
+    tracer_provider: TracerProvider | None = None,
+    *,
+    ledger: str | None = None,
+    prices: Iterable[Price] | None = None,
+) -> None:
     """Switch everything on: hooks, processor, and the export to Langfuse if its keys are set.
 
     Without `tracer_provider` the global one is used, and made if there is none. Calling it again
@@ -206,8 +128,8 @@ def configure(tracer_provider: TracerProvider | None = None, *, ledger: str | No
             f"tracer_provider must be a TracerProvider of the SDK, not {tracer_provider!r}"
         )
     with _lock:
-        instrument(tracer_provider, ledger=ledger)
-        installation = _installation()
+        instrument(tracer_provider, ledger=ledger, prices=prices)
+        installation = installed()
         if installation is None:
             return
         provider = tracer_provider or _global_provider()
@@ -222,7 +144,7 @@ def configure(tracer_provider: TracerProvider | None = None, *, ledger: str | No
         atexit.register(installation.at_exit)
 
 
-def _export(installation: _Installation, provider: TracerProvider, langfuse: Langfuse) -> None:
+def _export(installation: Installation, provider: TracerProvider, langfuse: Langfuse) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     from otel_cost.export.langfuse import LangfuseExporter
@@ -262,7 +184,7 @@ def add_sink(sink: Sink) -> None:
     if not callable(sink):
         raise TypeError(f"a sink must be callable with a Charge, not {sink!r}")
     with _lock:
-        installation = _installation()
+        installation = installed()
         if installation is not None:
             installation.recorder.add_sink(sink)
             installation.catch_sigterm()
@@ -290,15 +212,3 @@ def shutdown(timeout: float = 10.0) -> bool:
         return True
     atexit.unregister(installation.at_exit)
     return installation.close(timeout)
-
-
-def _within(timeout: float, work: Callable[[], Any]) -> bool:
-    """Do `work` on a thread and wait for it at most `timeout` seconds: the SDK ignores its own."""
-    done = threading.Event()
-
-    def run() -> None:
-        work()
-        done.set()
-
-    threading.Thread(target=run, name="otel_cost flush", daemon=True).start()
-    return done.wait(timeout)

@@ -1,11 +1,13 @@
 """What is known of one call so far, however it is measured; a charge is made of it."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from opentelemetry.trace import Span
 
 from otel_cost.attribution.context import UNATTRIBUTED, Attribution
 from otel_cost.charge import Outcome, Part, UsageSource
+from otel_cost.inference.conversation import Conversation
 from otel_cost.usage import NO_USAGE, Meter, Usage, total
 
 
@@ -35,6 +37,10 @@ class Measured:
     unknown: tuple[Meter, ...] = ()
     """Meters that were surely used, in an amount nobody reported."""
     usage_source: UsageSource = "none"
+    stated_usd: Decimal | None = None
+    """What the provider itself says it charged."""
+    conversation: Conversation | None = None
+    """The text to estimate usage from, where that was asked for."""
 
     tier: str | None = None
     batch: bool = False

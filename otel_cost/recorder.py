@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Span, SpanKind, Tracer, format_span_id, format_trace_id
@@ -18,6 +18,10 @@ from otel_cost.config import Settings
 from otel_cost.delivery import Outlet
 from otel_cost.measured import Measured
 from otel_cost.pricing.engine import Engine
+from otel_cost.span_end import set_valid
+
+if TYPE_CHECKING:
+    from otel_cost.inference.estimates import Estimates
 
 CALL_KEY = otel_context.create_key("otel_cost-call")
 """Where a hooked call in progress stands in the OpenTelemetry context."""
@@ -56,6 +60,8 @@ class Recorder:
             disown = weakref.WeakMethod(self._disown_unfinished)
             os.register_at_fork(after_in_child=lambda: (again := disown()) and again())
         self._outlets: tuple[Outlet[Charge | _Finished], ...] = ()
+        self.estimates: Estimates | None = None
+        """Where usage is estimated that no answer says, if that was asked for."""
         self._finisher: Outlet[Unfinished] = Outlet("abandoned streams", _finish)
         self._identity: _Identity = (None, settings.service, settings.environment)
         self._infers = settings.unpriced == "infer"
@@ -68,10 +74,12 @@ class Recorder:
         if not parts:
             return _UNMETERED
         try:
-            cost = self.engine.price(call.provider, parts, _context(call))
+            cost = self.engine.price(call.provider, parts, _context(call), call.stated_usd)
         except Exception as error:  # noqa: BLE001 - a call without a price is still a call
             faults.caught("pricing", error)
             return Cost("unpriced", _ZERO, _ZERO, tuple(call.total_usage.quantities))
+        if cost.status == "exact" and call.usage_source == "inferred":
+            cost = cost._replace(status="estimated")
         if not call.unknown:
             return cost
         status: CostStatus = "unpriced" if cost.status == "unpriced" else "partial"
@@ -134,7 +142,7 @@ class Recorder:
             said = dict(attributes.NOTHING_KNOWN)
         if not own:
             said |= attributes.of_request(call.operation, call.provider, call.request_model)
-        span.set_attributes(said)
+        set_valid(span, said)
 
     def finish(self, call: Measured, cost: Cost) -> None:
         """Publish the charge of a call that has ended; nothing of it may change any more."""
@@ -178,6 +186,10 @@ class Recorder:
         outlet.start()
         self._outlets = (*self._outlets, outlet)
 
+    def settles_later(self, call: Measured, settle: Callable[[], None]) -> bool:
+        """Whether `settle` will be called on another thread, after an estimate of the usage."""
+        return self.estimates is not None and self.estimates.settles(call, settle)
+
     def finish_later(self, call: Unfinished) -> None:
         """Finish `call` on another thread; for finalisers, which must not wait for a lock."""
         self._finisher.put(call)
@@ -190,6 +202,8 @@ class Recorder:
         """Wait until every charge so far has reached every sink, `timeout` seconds at most."""
         deadline = time.monotonic() + timeout
         done = self._finisher.flush(timeout)
+        if self.estimates is not None:
+            done &= self.estimates.flush(max(0.0, deadline - time.monotonic()))
         for outlet in self._outlets:
             done &= outlet.flush(max(0.0, deadline - time.monotonic()))
         return done
@@ -208,6 +222,8 @@ class Recorder:
         """Flush, and end the threads."""
         deadline = time.monotonic() + timeout
         done = self._finisher.close(timeout)
+        if self.estimates is not None:
+            done &= self.estimates.close(max(0.0, deadline - time.monotonic()))
         for outlet in self._outlets:
             done &= outlet.close(max(0.0, deadline - time.monotonic()))
         self._outlets = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import Span
 
@@ -10,6 +11,22 @@ from opentelemetry.trace import Span
 def has_on_ending() -> bool:
     """Whether the SDK tells processors that a span is ending, as it does from 1.40 on."""
     return hasattr(SpanProcessor, "_on_ending")
+
+
+def set_valid(span: Span, items: Mapping[str, Any]) -> None:
+    """Set attributes that are known to be valid: strings, numbers and tuples of strings.
+
+    The SDK examines and copies each value anew, which is most of the work on a span, and cuts a
+    JSON text to `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, which leaves no JSON. So they are put in its
+    store directly, unless that is not the store we know or has no room; then the SDK sets them.
+    """
+    store: Any = getattr(span, "_attributes", None)
+    if type(store) is BoundedAttributes and not store._immutable:
+        held = store._dict
+        if store.maxlen is None or len(held) + len(items) <= store.maxlen:
+            held.update(items)
+            return
+    span.set_attributes(items)
 
 
 def set_late(span: Span, items: Mapping[str, Any]) -> None:

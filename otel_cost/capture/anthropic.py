@@ -7,6 +7,7 @@ cache, `output_tokens` includes thinking, and a stream's counts are cumulative.
 from collections.abc import Mapping
 from typing import Any
 
+from otel_cost.capture import content
 from otel_cost.capture.endpoint import (
     Endpoint,
     Platform,
@@ -16,6 +17,7 @@ from otel_cost.capture.endpoint import (
     host_and_port,
     text,
 )
+from otel_cost.capture.usage_shapes import read_iterations
 from otel_cost.measured import Measured
 from otel_cost.usage import Meter, Quantity, Usage
 
@@ -28,6 +30,7 @@ _CUMULATIVE = (
     "server_tool_use",
     "output_tokens",
     "output_tokens_details",
+    "iterations",
 )
 """The usage fields of `message_delta`: the last word on each, where they are not null."""
 
@@ -83,6 +86,8 @@ def _read_usage(call: Measured, said: Mapping[str, Any], *, finished: bool) -> N
     call.batch = call.tier == "batch"
     call.geo = text(said, "inference_geo")
     call.speed = text(said, "speed")
+    if finished and said.get("iterations"):
+        read_iterations(call, said)
 
 
 def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
@@ -94,6 +99,8 @@ def _read_message(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
     _read_usage(call, fields(said.get("usage")), finished=True)
+    if call.conversation is not None:
+        content.hear_message(call.conversation, said)
 
 
 def _read_message_event(call: Measured, state: StreamState, event: Any) -> None:
@@ -109,6 +116,8 @@ def _read_message_event(call: Measured, state: StreamState, event: Any) -> None:
         _read_usage(call, state.usage, finished=True)
     elif kind == "message_stop":
         state.finished = True
+    if call.conversation is not None:
+        content.hear_message_event(call.conversation, said)
 
 
 def _overwrite(usage: dict[str, Any], said: Mapping[str, Any], names: tuple[str, ...]) -> None:
@@ -123,5 +132,7 @@ def _is_delta(event: Any) -> bool:
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
-    "/v1/messages": Endpoint("chat", _read_message, _read_message_event, _is_delta),
+    "/v1/messages": Endpoint(
+        "chat", _read_message, _read_message_event, _is_delta, content.sent_messages
+    ),
 }

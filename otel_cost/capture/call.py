@@ -68,9 +68,8 @@ class Call:
         """Whether nothing has ended the call yet."""
         return bool(self._open)
 
-    def enter(self, span: Span | None, *, findable: bool) -> None:
+    def enter(self, context: Context, span: Span | None, *, findable: bool) -> None:
         """Make `span` current, if the call has one of its own; `findable`: the call itself too."""
-        context = otel_context.get_current()
         if span is not None:
             self.measured.span = span
             self._own_span = True
@@ -212,6 +211,18 @@ class Call:
         recorder.unfinished.discard(self)
         measured.outcome = outcome
         measured.ended_at = time.time_ns()
+        if measured.conversation is not None:
+            span = measured.span
+            if span is not None and not self._own_span:
+                # The SDK may end its span before there is an estimate.
+                recorder.write(span, measured, recorder.cost(measured), own=False)
+            if recorder.settles_later(measured, self._settle):
+                return
+        self._settle()
+
+    def _settle(self) -> None:
+        """Nothing of the call changes any more: publish its charge, write and end its span."""
+        measured, recorder = self.measured, self._recorder
         span = measured.span
         try:
             cost = recorder.cost(measured)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
 
 ReadBody: TypeAlias = Callable[[Measured, Any], None]
@@ -35,6 +36,8 @@ class Endpoint:
     """`None` where the endpoint does not stream."""
     is_content: Callable[[Any], bool] = bool
     """Whether an event of a stream carries part of the answer itself."""
+    listen: Callable[[Mapping[str, Any]], Conversation] | None = None
+    """The text of a request's body; `None` where usage cannot be estimated from text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ Field meanings are those of the SDK's own types (openai 3.54): details are break
 totals, so every meter is taken out of the total it stands in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_cost.capture import content
 from otel_cost.capture.endpoint import (
     Endpoint,
     Platform,
@@ -16,6 +17,7 @@ from otel_cost.capture.endpoint import (
     host_and_port,
     text,
 )
+from otel_cost.capture.usage_shapes import read_hosted_tools, stated_usd
 from otel_cost.charge import Outcome
 from otel_cost.measured import Measured
 from otel_cost.usage import Meter, Quantity, Usage
@@ -142,12 +144,22 @@ def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
     call.tier = text(said, "service_tier") or call.tier
 
 
+def _keep(
+    call: Measured, said: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Usage | None]
+) -> None:
+    usage = read(said)
+    if usage is not None:
+        call.usage, call.usage_source = usage, "provider"
+        if "cost" in said:
+            call.stated_usd = stated_usd(said)
+
+
 def _read_completion(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
-    usage = _completion_usage(fields(said.get("usage")))
-    if usage is not None:
-        call.usage, call.usage_source = usage, "provider"
+    _keep(call, fields(said.get("usage")), _completion_usage)
+    if call.conversation is not None:
+        content.hear_completion(call.conversation, said)
 
 
 def _read_chunk(call: Measured, state: StreamState, chunk: Any) -> None:
@@ -158,7 +170,10 @@ def _read_chunk(call: Measured, state: StreamState, chunk: Any) -> None:
         if fields(choice).get("finish_reason") is not None:
             state.finished = True
     if said.get("usage") is not None:
-        _read_completion(call, chunk)
+        _keep(call, fields(said.get("usage")), _completion_usage)
+        _read_identity(call, said)
+    if call.conversation is not None:
+        content.hear_chunk(call.conversation, said)
 
 
 def _is_delta(chunk: Any) -> bool:
@@ -184,13 +199,10 @@ def _read_response(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
     call.outcome = _OUTCOMES.get(text(said, "status") or "completed", "ok")
-    usage = _responses_usage(fields(said.get("usage")))
-    if usage is None:
-        return
-    searches = fields(fields(said.get("tool_usage")).get("web_search"))
-    if number := count(searches, "num_requests"):
-        usage = Usage({**usage.quantities, "web_search": number})
-    call.usage, call.usage_source = usage, "provider"
+    _keep(call, fields(said.get("usage")), _responses_usage)
+    read_hosted_tools(call, body)
+    if call.conversation is not None:
+        content.hear_response(call.conversation, said)
 
 
 _LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -204,6 +216,8 @@ def _read_response_event(call: Measured, state: StreamState, event: Any) -> None
         _read_response(call, said.get("response"))
     elif kind == "response.created":
         _read_identity(call, fields(said.get("response")))
+    elif call.conversation is not None:
+        content.hear_response_event(call.conversation, said)
 
 
 def _is_response_delta(event: Any) -> bool:
@@ -211,8 +225,12 @@ def _is_response_delta(event: Any) -> bool:
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
-    "/chat/completions": Endpoint("chat", _read_completion, _read_chunk, _is_delta),
-    "/responses": Endpoint("chat", _read_response, _read_response_event, _is_response_delta),
-    "/embeddings": Endpoint("embeddings", _read_completion),
+    "/chat/completions": Endpoint(
+        "chat", _read_completion, _read_chunk, _is_delta, content.sent_chat
+    ),
+    "/responses": Endpoint(
+        "chat", _read_response, _read_response_event, _is_response_delta, content.sent_responses
+    ),
+    "/embeddings": Endpoint("embeddings", _read_completion, listen=content.sent_embeddings),
 }
 """By canonical path, before Azure and others rewrite it."""

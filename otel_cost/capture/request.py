@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracer, Span
 from otel_cost import attributes, faults
 from otel_cost.attribution.context import current
 from otel_cost.capture.call import Call
+from otel_cost.capture.content import listening
 from otel_cost.capture.endpoint import Endpoint, Platform, text
 from otel_cost.capture.streams import AsyncMeteredIterator, MeteredIterator, watch_body
 from otel_cost.measured import Measured
@@ -89,6 +90,7 @@ def processed(call: Call, result: Any) -> None:
 
 def _begin(recorder: Recorder, sdk: Sdk, endpoint: Endpoint, client: Any, options: Any) -> Call:
     platform, where = _platform(sdk, client)
+    context = otel_context.get_current()
     now = time.time_ns()
     measured = Measured(
         new_charge_id(now),
@@ -96,13 +98,15 @@ def _begin(recorder: Recorder, sdk: Sdk, endpoint: Endpoint, client: Any, option
         endpoint.operation,
         now,
         _request_model(options),
-        current().over(recorder.settings.attribution),
+        current(context).over(recorder.settings.attribution),
     )
     measured.region = platform.region
+    if recorder.estimates is not None:
+        measured.conversation = listening(endpoint, options)
     call = Call(recorder, endpoint, measured)
     native = sdk.native_scope is not None and _opens_own_span(client, options)
     span = None if native else _open_span(recorder, measured, where)
-    call.enter(span, findable=sdk.native_scope is not None)
+    call.enter(context, span, findable=sdk.native_scope is not None)
     _watch_parser(call, options)
     return call
 

@@ -89,6 +89,8 @@ def read_hosted_tools(call: Measured, body: Any) -> None:
         return
     found = {meter: len(calls) for meter, calls in _hosted_calls(body).items()}
     used = _get(body, "tool_usage")
+    if not found and used is None:
+        return
     if (searched := _get(used, "web_search")) is not None:
         found["web_search"] = _count(searched, "num_requests")
     quantities: dict[Meter, Quantity] = {

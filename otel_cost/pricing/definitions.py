@@ -1,9 +1,10 @@
 """Model definitions as Langfuse has them: a regular expression, a unit, a start date, prices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from otel_cost.pricing.own import Own, PriceError, period, usd
 from otel_cost.pricing.sheet import ALWAYS
@@ -53,8 +54,48 @@ _FIELDS = frozenset(
         "total_price",
         "prices",
         "inherit",
+        "tokenizer",
+        "tokenizer_config",
     }
 )
+_TOKENIZERS = ("openai", "claude")
+_TOKENIZER_CONFIG = ("tokenizerModel", "tokensPerMessage", "tokensPerName")
+
+
+class Tokenizer(NamedTuple):
+    """How the tokens of a model's text are counted."""
+
+    name: str | None = None
+    """`openai`, `claude`, or `None`: by the name of the model."""
+    model: str | None = None
+    """The model whose encoding it is, where that is another one."""
+    per_message: int = 3
+    """Tokens that each message costs beside its text."""
+    per_name: int = 1
+    """Tokens that the name of who says a message costs beside itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition(Own):
+    """The prices of a definition, and how tokens are counted that nobody reports."""
+
+    tokenizer: Tokenizer | None = None
+
+
+def tokenizer_for(
+    definitions: Iterable[Own], provider: str, model: str, instant: int
+) -> Tokenizer | None:
+    """What the latest definition that matches says of counting, if there is one that does."""
+    found = [
+        d
+        for d in definitions
+        if isinstance(d, Definition)
+        and d.tokenizer is not None
+        and d.start <= instant
+        and d.provider in {None, provider.strip().lower()}
+        and d.matches(model)
+    ]
+    return max(reversed(found), key=lambda d: d.start).tokenizer if found else None
 
 
 def definition(table: Json) -> Own:
@@ -70,7 +111,7 @@ def definition(table: Json) -> Own:
         raise PriceError("model_name", "is missing; give the definition a name")
     if provider is not None and not isinstance(provider, str):
         raise PriceError("provider", f"is {provider!r}; name a provider, or none")
-    return Own(
+    return Definition(
         provider=None if provider is None else provider.strip().lower(),
         matches=pattern(table.get("match_pattern")),
         exact=False,
@@ -80,6 +121,33 @@ def definition(table: Json) -> Own:
         when=frozenset(),
         inherit=bool(table.get("inherit", False)),
         price_id=f"org:{name}@{table.get('start_date', 'undated')}",
+        tokenizer=_tokenizer(table),
+    )
+
+
+def _tokenizer(table: Json) -> Tokenizer | None:
+    name, config = table.get("tokenizer"), table.get("tokenizer_config", {})
+    if name is None and not config:
+        return None
+    if name is not None and name not in _TOKENIZERS:
+        raise PriceError("tokenizer", f"is {name!r}; choose {' or '.join(_TOKENIZERS)}")
+    if not isinstance(config, Mapping):
+        raise PriceError("tokenizer_config", f"is {config!r}; write a table")
+    if strange := sorted(config.keys() - set(_TOKENIZER_CONFIG)):
+        raise PriceError(strange[0], f"is unknown; write {', '.join(_TOKENIZER_CONFIG)}")
+    model = config.get("tokenizerModel")
+    if model is not None and not isinstance(model, str):
+        raise PriceError("tokenizerModel", f"is {model!r}; name a model")
+    for key in ("tokensPerMessage", "tokensPerName"):
+        value = config.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise PriceError(key, f"is {value!r}, which is no whole number")
+    usual = Tokenizer()
+    return Tokenizer(
+        name,
+        model,
+        config.get("tokensPerMessage", usual.per_message),
+        config.get("tokensPerName", usual.per_name),
     )
 
 

@@ -23,7 +23,8 @@ _REQUESTS = "requests"
 STATED = "stated"
 """The meter of a line that holds what a provider states."""
 
-_Key: TypeAlias = tuple[str, str, str | None, bool, str | None, str | None, str | None, str | None]
+_Key: TypeAlias = tuple[str, str, tuple[object, ...]]
+"""Provider, model, and all of the context but its instant."""
 
 
 class Engine:
@@ -112,16 +113,7 @@ class Engine:
         return _as_stated(provider, stated, cost)
 
     def _sheet(self, provider: str, model: str, context: PricingContext) -> Sheet | None:
-        key = (
-            provider,
-            model,
-            context.tier,
-            context.batch,
-            context.speed,
-            context.geo,
-            context.region,
-            context.window,
-        )
+        key = (provider, model, context[1:])
         try:
             sheet = self._sheets[key]
         except KeyError:

@@ -1,0 +1,1 @@
+"""Calls that no hook sees: usage and cost given by hand."""

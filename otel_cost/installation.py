@@ -1,0 +1,144 @@
+"""Everything that is switched on in one process, and how it ends."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from otel_cost import faults
+from otel_cost.capture.hooks import Hooks
+from otel_cost.config import Settings
+from otel_cost.pricing.configured import ConfiguredPrices
+from otel_cost.pricing.own import Price
+from otel_cost.recorder import Recorder
+from otel_cost.spans.processor import StampingProcessor
+from otel_cost.spans.tracers import Tracers
+
+if TYPE_CHECKING:
+    from otel_cost.inference.estimates import Estimates
+
+EXIT_TIMEOUT = 10.0
+"""How long the end of the process may wait for the sinks (seconds)."""
+SIGTERM_TIMEOUT = 2.0
+
+
+class Installation:
+    """Everything that is switched on in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tracers = Tracers()
+        self._prices = ConfiguredPrices(settings.prices)
+        self.recorder = Recorder(settings, self.tracers, self._prices.engine())
+        if settings.infer_usage:
+            self.recorder.estimates = self._estimates()
+        self.hooks = Hooks()
+        self.ledger: str | None = None
+        self._close_ledger: Callable[[], None] = _nothing
+        self.processors: list[StampingProcessor] = []
+        self.exporters: list[SpanProcessor] = []
+        self._sigterm: Callable[[int, FrameType | None], None] | None = None
+
+    def _estimates(self) -> "Estimates":
+        from otel_cost.inference.counting import Inference
+        from otel_cost.inference.estimates import Estimates
+
+        organisation = self._prices.organisation
+        return Estimates(Inference(() if organisation is None else organisation.definitions))
+
+    def start_ledger(self, url: str) -> None:
+        """Write every charge from now on to the ledger at `url`."""
+        if self.ledger == url:
+            return
+        if self.ledger is not None:
+            raise ValueError(
+                f"the ledger is {self.ledger!r} already; call otel_cost.shutdown() before {url!r}"
+            )
+        from otel_cost.ledger.writer import LedgerWriter
+
+        writer = LedgerWriter(url)
+        self.recorder.add_outlet("the ledger", writer.write, persistent=True)
+        self._close_ledger = writer.close
+        self.ledger = url
+        self.catch_sigterm()
+
+    def use_prices(self, prices: tuple[Price, ...]) -> None:
+        """Price by these from now on, before any price file and book."""
+        self.recorder.engine = self._prices.engine(prices)
+
+    def flush(self, timeout: float) -> bool:
+        """Have every charge reach every sink, and every span Langfuse."""
+        deadline = time.monotonic() + timeout
+        done = self.recorder.flush(timeout)
+        for exporter in self.exporters:
+            done &= _within(deadline - time.monotonic(), exporter.force_flush)
+        return done
+
+    def catch_sigterm(self) -> None:
+        """Flush on SIGTERM, if nobody else handles it; the exit status stays that of the signal."""
+        main = threading.current_thread() is threading.main_thread()
+        if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+            return
+
+        def terminate(number: int, _: FrameType | None) -> None:
+            # On a thread: the signal may have come in the middle of something that holds a lock.
+            _within(SIGTERM_TIMEOUT, self._settle)
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+        signal.signal(signal.SIGTERM, terminate)
+        self._sigterm = terminate
+
+    def _settle(self) -> None:
+        self.recorder.settle_unfinished()
+        self.flush(SIGTERM_TIMEOUT)
+
+    def at_exit(self) -> None:
+        """Finish what is open and flush the sinks; providers flush their spans themselves."""
+        try:
+            self.recorder.settle_unfinished()
+            self.recorder.flush(EXIT_TIMEOUT)
+            self._close_ledger()
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("flushing at exit", error)
+
+    def close(self, timeout: float) -> bool:
+        """Undo everything that can be undone."""
+        deadline = time.monotonic() + timeout
+        self.hooks.uninstall()
+        self.recorder.settle_unfinished()
+        for processor in self.processors:
+            processor.rest()
+        done = self.recorder.close(timeout)
+        self._close_ledger()
+        for exporter in self.exporters:
+            done &= _within(deadline - time.monotonic(), exporter.force_flush)
+            done &= _within(deadline - time.monotonic(), exporter.shutdown)
+        main = threading.current_thread() is threading.main_thread()
+        if main and self._sigterm and signal.getsignal(signal.SIGTERM) is self._sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return done
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _within(timeout: float, work: Callable[[], Any]) -> bool:
+    """Do `work` on a thread and wait for it at most `timeout` seconds: the SDK ignores its own."""
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("flushing", error)
+        done.set()
+
+    threading.Thread(target=run, name="otel_cost flush", daemon=True).start()
+    return done.wait(timeout)
