@@ -9,6 +9,7 @@ from otel_cost.cli.demo import demo
 from otel_cost.cli.price import price
 from otel_cost.cli.prices import prices
 from otel_cost.cli.report import report
+from otel_cost.cli.reprice import reprice
 
 app = typer.Typer(
     name="otel-cost",
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(report)
 app.command()(demo)
 app.command()(price)
+app.command()(reprice)
 app.add_typer(prices)
 
 

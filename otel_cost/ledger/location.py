@@ -3,13 +3,15 @@
 import re
 from pathlib import Path
 
+from otel_cost import faults
+
 VARIABLE = "OTEL_COST_LEDGER"
 
 _SCHEMES = frozenset({"sqlite", "sqlite+pysqlite"})
 _PASSWORD = re.compile(r"(?<=://)([^/@]*):[^@]*@")
 
 
-class LedgerError(Exception):
+class LedgerError(faults.Actionable):
     """A ledger that cannot be used as it is. The message says what is wrong and what to do."""
 
 

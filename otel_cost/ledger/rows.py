@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
-from otel_cost.charge import Charge, rfc3339
+from otel_cost.charge import Charge, Cost, money, rfc3339
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-_PICOS_IN_MICRO = 1_000_000
+PICOS_IN_MICRO = 1_000_000
 _LARGEST = 2**63 - 1
 _IN_DETAILS = ("response_id", "context", "parts", "usage", "cost")
 _IN_COLUMNS = ("charge_id", "provider", "model", "request_model", "operation", "outcome")
@@ -26,12 +29,12 @@ def split(amount: Decimal) -> tuple[int, int]:
     One 64-bit integer of pico-dollars would end at 9.2 million USD; two go on to 9.2 trillion.
     """
     picos = int(amount.scaleb(12, _EXACT).to_integral_value(context=_EXACT))
-    return divmod(picos, _PICOS_IN_MICRO)
+    return divmod(picos, PICOS_IN_MICRO)
 
 
 def join(micros: int, picos: int) -> Decimal:
     """USD from micro-dollars and pico-dollars, or from sums of them."""
-    return Decimal(micros * _PICOS_IN_MICRO + picos).scaleb(-12, _EXACT)
+    return Decimal(micros * PICOS_IN_MICRO + picos).scaleb(-12, _EXACT)
 
 
 def columns(charge: Charge) -> dict[str, Any]:
@@ -40,8 +43,6 @@ def columns(charge: Charge) -> dict[str, Any]:
     Raises `ArithmeticError` or `ValueError` for a cost that is not a finite number.
     """
     who, usage, cost = charge.attribution, charge.usage, charge.cost
-    list_micros, list_picos = split(cost.list_usd)
-    effective_micros, effective_picos = split(cost.effective_usd)
     return {
         "charge_id": charge.charge_id,
         "started_at": charge.started_at,
@@ -51,10 +52,7 @@ def columns(charge: Charge) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "cache_read_tokens": int(usage.quantities.get("cache_read", 0)),
         "reasoning_tokens": int(usage.quantities.get("reasoning", 0)),
-        "list_micros": list_micros,
-        "list_picos": list_picos,
-        "effective_micros": effective_micros,
-        "effective_picos": effective_picos,
+        **cost_columns(cost),
         "feature": who.feature,
         "team": who.team,
         "user_id": who.user_id,
@@ -66,7 +64,6 @@ def columns(charge: Charge) -> dict[str, Any]:
         "request_model": charge.request_model,
         "operation": charge.operation,
         "outcome": charge.outcome,
-        "cost_status": cost.status,
         "usage_source": charge.usage_source,
         "service": charge.service,
         "environment": charge.environment,
@@ -80,6 +77,19 @@ def details(charge: Charge) -> dict[str, Any]:
     """What repricing needs besides the columns, as in `Charge.as_dict()`."""
     whole = charge.as_dict()
     return {"charge_id": charge.charge_id, "details": {name: whole[name] for name in _IN_DETAILS}}
+
+
+def cost_columns(cost: Cost) -> dict[str, Any]:
+    """The status and the amounts of a cost. Raises `ArithmeticError` if one is not finite."""
+    list_micros, list_picos = split(cost.list_usd)
+    effective_micros, effective_picos = split(cost.effective_usd)
+    return {
+        "cost_status": cost.status,
+        "list_micros": list_micros,
+        "list_picos": list_picos,
+        "effective_micros": effective_micros,
+        "effective_picos": effective_picos,
+    }
 
 
 def storable(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +115,27 @@ def document(row: Mapping[str, Any]) -> dict[str, Any]:
         "ended_at": rfc3339(row["ended_at"]),
         **{name: row[name] for name in _AT_THE_END},
     }
+
+
+def adjustment(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An adjustment as a document reads it; amounts are decimal strings (USD)."""
+    return {
+        "adjusted_at": rfc3339(row["adjusted_at"]),
+        "reason": row["reason"],
+        "book": row["book"],
+        "difference_usd": money(join(row["difference_micros"], row["difference_picos"])),
+        "cost": {
+            "status": row["cost_status"],
+            "list_usd": money(join(row["list_micros"], row["list_picos"])),
+            "effective_usd": money(join(row["effective_micros"], row["effective_picos"])),
+            **row["details"],
+        },
+    }
+
+
+def instant(text: str) -> int:
+    """Nanoseconds since the epoch of a time that `rfc3339` wrote."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND * 1000
 
 
 def _storable(name: str, value: Any) -> Any:

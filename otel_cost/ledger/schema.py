@@ -93,6 +93,28 @@ charge_details = Table(
 )
 
 
+# A charge is never rewritten. The latest adjustment, the one with the highest number, says what it
+# costs now; the first one of a charge has number 1.
+adjustments = Table(
+    "adjustments",
+    metadata,
+    Column("charge_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _number("adjusted_at"),
+    _text("cost_status"),
+    _number("list_micros"),
+    _number("list_picos"),
+    _number("effective_micros"),
+    _number("effective_picos"),
+    # The effective cost less the one that counted before.
+    _number("difference_micros"),
+    _number("difference_picos"),
+    _text("book"),
+    _text("reason"),
+    Column("details", JSON, nullable=False),
+)
+
+
 def found_version(connection: Connection) -> int | None:
     """The version of the ledger behind `connection`; `None` if there is no ledger in it."""
     if not inspect(connection).has_table(schema_version.name):
@@ -107,6 +129,18 @@ def check_version(version: int, where: str) -> None:
             f"the ledger {where} has schema {version}, and this otel_cost knows {VERSION}: "
             'upgrade it (pip install -U "otel-cost[cli]"); nothing was changed'
         )
+
+
+def complete(connection: Connection) -> None:
+    """Create the table that a ledger of an earlier otel_cost has not got."""
+    adjustments.create(connection, checkfirst=True)
+
+
+def is_adjusted(connection: Connection) -> bool:
+    """Whether any charge has an adjustment."""
+    if not inspect(connection).has_table(adjustments.name):
+        return False
+    return connection.execute(select(adjustments.c.number).limit(1)).first() is not None
 
 
 def create(connection: Connection) -> None:

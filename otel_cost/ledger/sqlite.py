@@ -115,6 +115,7 @@ def _prepare(connection: Connection, path: Path) -> None:
     found = schema.found_version(connection)
     if found is not None:
         schema.check_version(found, str(path))
+        schema.complete(connection)
     elif inspect(connection).get_table_names():
         raise LedgerError(
             f"{path} is the database of another application; give the ledger a file of its own"

@@ -33,7 +33,7 @@ def read_spend(
                 output_tokens=row["output_tokens"],
                 list_usd=join(row["list_micros"], row["list_picos"]),
                 effective_usd=join(row["effective_micros"], row["effective_picos"]),
-                attributed_usd=join(row["attributed_micros"] or 0, row["attributed_picos"] or 0),
+                attributed_usd=join(row["attributed_micros"], row["attributed_picos"]),
             )
             for key, row in sum_charges(connection, grouping, since, until)
         ]
