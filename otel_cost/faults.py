@@ -14,6 +14,10 @@ _OURS = (
 )
 
 
+class Actionable(Exception):  # noqa: N818 - it is about what to do
+    """Something that somebody has to act on; its message is whole sentences that say how."""
+
+
 def warn_once(kind: str, cause: str, message: str) -> None:
     """Counts `kind` and logs `message` the first time this `cause` of it is seen."""
     counts[kind] += 1
@@ -25,6 +29,9 @@ def caught(
     where: str, error: BaseException, *, kind: str = "internal_error", hint: str = _OURS
 ) -> None:
     """Counts an exception that was kept from the application, and logs it once per cause."""
+    if isinstance(error, Actionable):
+        warn_once(kind, str(error), f"otel_cost: {where}: {error}")
+        return
     counts[kind] += 1
     if _first((where, type(error).__qualname__)):
         _log.warning("otel_cost: %s failed. %s", where, hint, exc_info=error)

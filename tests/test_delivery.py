@@ -272,3 +272,20 @@ def test_a_forked_child_has_an_empty_queue_and_a_worker_of_its_own() -> None:
         "child True ['child 1']",
         "parent True ['parent 1', 'parent 2']",
     ]
+
+
+def test_what_somebody_must_act_on_is_said_in_its_own_words(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_said", set())
+
+    def deliver(_: Sequence[int]) -> None:
+        raise faults.Actionable("the folder is not there: create it")
+
+    outlet = Outlet("the ledger", deliver)
+    outlet.put(1)
+    assert outlet.flush(ENOUGH)
+    outlet.close(ENOUGH)
+    (record,) = caplog.records
+    assert record.getMessage() == "otel_cost: the ledger: the folder is not there: create it"
+    assert record.exc_info is None
