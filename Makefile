@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint soak bench clean
 
 help:
 	@echo "make demo    spend per feature and team of a local workload; needs no keys"
 	@echo "make test    linters, types and the whole test suite"
 	@echo "make lint    linters and types only"
+	@echo "make soak    the claims at full size, a line each with its figure; takes minutes"
 	@echo "make bench   what the instrumentation costs, measured here"
 	@echo "make clean   remove .venv"
 
@@ -23,6 +24,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+soak: $(VENV)/.dev
+	@OTEL_COST_SOAK=1 $(BIN)/python -m pytest -q -m soak
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks

@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from otel_cost.demo.providers import LocalProviders
+from tests.sizes import full_size
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """At full size, say what each claim came to."""
+    for report in terminalreporter.getreports("passed") if full_size else ():
+        for name, value in report.user_properties:
+            if name == "claim":
+                terminalreporter.write_line(str(value))
 
 
 @pytest.fixture(scope="session")

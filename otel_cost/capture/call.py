@@ -157,6 +157,7 @@ class Call:
             if span is None or not self._open:
                 return
             known: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+            outcome = measured.outcome
             if not self.streaming:
                 status = known.get("http.response.status_code")
                 measured.refused = isinstance(status, int) and status >= 400
@@ -166,6 +167,8 @@ class Call:
                 measured.outcome = self._known_outcome("incomplete" if failed else "aborted")
             measured.ended_at = time.time_ns()
             self._recorder.write(span, measured, self._recorder.cost(measured), own=False)
+            # What was written is the best guess; the end itself decides.
+            measured.outcome, measured.refused = outcome, False
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("writing on the SDK's span", error)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otel_cost.cli.options import PricesOption
 from otel_cost.cli.output import BAD_INPUT, fail, print_out
 
 if TYPE_CHECKING:
@@ -24,15 +25,7 @@ def price(
             show_default=False,
         ),
     ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="OTEL_COST_PRICES",
-            metavar="FILE",
-            help="The organisation's price file.",
-            show_default=False,
-        ),
-    ] = None,
+    prices: PricesOption = None,
 ) -> None:
     """Price calls, one JSON object per line in and out.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from otel_cost.cli.options import PricesOption
 from otel_cost.cli.output import fail, print_out
 
 prices = typer.Typer(
@@ -28,16 +29,6 @@ _Provider = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Who sells it; everyone unless given.", show_default=False),
 ]
-_File = Annotated[
-    Path | None,
-    typer.Option(
-        "--prices",
-        envvar="OTEL_COST_PRICES",
-        metavar="FILE",
-        help="The organisation's price file.",
-        show_default=False,
-    ),
-]
 
 
 @prices.command()
@@ -45,7 +36,7 @@ def show(
     model: Annotated[str, typer.Argument(help="A model as a provider calls it.")],
     provider: _Provider = None,
     at: _At = None,
-    file: _File = None,
+    file: PricesOption = None,
 ) -> None:
     """Show a model's rates and rules, where they come from, and what ends when.
 
@@ -84,7 +75,7 @@ def list_models(provider: _Provider = None) -> None:
 
 
 @prices.command()
-def check(at: _At = None, file: _File = None) -> None:
+def check(at: _At = None, file: PricesOption = None) -> None:
     """Say which prices have ended or should be looked at again; exit status 1 if there are any.
 
     Example: otel-cost prices check

@@ -4,13 +4,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from otel_cost.cli.options import (
+    LedgerOption,
+    PricesOption,
+    SinceOption,
+    UntilOption,
+    named,
+    period,
+)
 from otel_cost.cli.output import fail, print_out
 
 if TYPE_CHECKING:
@@ -25,15 +32,7 @@ _DECLINED = 1
 
 
 def reprice(
-    ledger: Annotated[
-        str | None,
-        typer.Option(
-            envvar="OTEL_COST_LEDGER",
-            metavar="URL",
-            help="The ledger: sqlite:///path.",
-            show_default=False,
-        ),
-    ] = None,
+    ledger: LedgerOption = None,
     book: Annotated[
         str | None,
         typer.Option(
@@ -43,27 +42,9 @@ def reprice(
             show_default=False,
         ),
     ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="OTEL_COST_PRICES",
-            metavar="FILE",
-            help="The organisation's price file.",
-            show_default=False,
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="Calls that started at this time or later: 30m, 24h, 7d, 2w ago, or a date or "
-            "time in UTC such as 2026-11-01.",
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Calls that started before this time, written alike."),
-    ] = None,
+    prices: PricesOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
@@ -75,8 +56,7 @@ def reprice(
 
     Example: otel-cost reprice --ledger sqlite:///costs.db --since 30d --dry-run
     """
-    if ledger is None:
-        fail("no ledger is named; give --ledger sqlite:///path or set OTEL_COST_LEDGER")
+    url = named(ledger)
     if not (dry_run or yes or sys.stdin.isatty()):
         fail("nobody can be asked here: give --yes to write adjustments, or --dry-run to look")
     from sqlalchemy.exc import DatabaseError
@@ -84,8 +64,8 @@ def reprice(
     from otel_cost.ledger.location import LedgerError, sqlite_path
 
     try:
-        path = sqlite_path(ledger, "--ledger")
-        start, end = _period(since, until)
+        path = sqlite_path(url, "--ledger")
+        start, end = period(since, until)
         with _engine(book, prices) as engine:
             _reprice(path, start, end, engine, dry_run=dry_run, yes=yes)
     except (ValueError, LedgerError) as error:
@@ -167,17 +147,6 @@ def _show(found: "Differences", book: str) -> None:
 
 def _charges(number: int) -> str:
     return f"{number:,} charge{'' if number == 1 else 's'}"
-
-
-def _period(since: str | None, until: str | None) -> tuple[int | None, int | None]:
-    from otel_cost.reports.period import instant
-
-    now = datetime.now(UTC)
-    start = None if since is None else instant(since, now)
-    end = None if until is None else instant(until, now)
-    if start is not None and end is not None and start >= end:
-        raise ValueError(f"--since {since} is not before --until {until}")
-    return start, end
 
 
 @contextmanager

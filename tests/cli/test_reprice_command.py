@@ -21,7 +21,7 @@ from tests.charges import START
 from tests.ledgers import documents, execute, fill, url
 from tests.pricing.test_updates import book, set_input
 from tests.repricing import CONTRACT, OWN_MODEL, many, priced
-from tests.sizes import full_size
+from tests.sizes import full_size, soak
 
 CHARGES = 100_000 if full_size else 2_000
 MOST_SECONDS = 20
@@ -277,9 +277,13 @@ STATE = (
 """All that an adjustment says but when it was written."""
 
 
+@soak
 @pytest.mark.timeout(900)
 def test_killed_half_way_and_started_again_it_ends_in_the_same_state(
-    reprice: Reprice, path: Path, prices: str
+    reprice: Reprice,
+    path: Path,
+    prices: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     ledger = many(path, CHARGES)
     execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -302,6 +306,7 @@ def test_killed_half_way_and_started_again_it_ends_in_the_same_state(
     assert execute(path, STATE) == execute(whole, STATE)
     assert report(ledger) == report(url(whole))
     assert took < MOST_SECONDS
+    record_property("claim", f"reprice: {CHARGES:,} charges in {took:.1f} s of processor time")
 
 
 def test_progress_is_shown_beside_the_result(ledger: str, prices: str) -> None:

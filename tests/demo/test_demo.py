@@ -3,6 +3,7 @@
 import csv
 import os
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from otel_cost.ledger.queries import read_charges
 from otel_cost.ledger.sqlite import open_for_reading
 from tests.demo.running import otel_cost
 from tests.otlp_receiver import OtlpReceiver
+from tests.sizes import full_size, soak
 
 LIVE = {
     "OPENAI_API_KEY": "demo",
@@ -25,6 +27,7 @@ LIVE = {
     "LANGFUSE_SECRET_KEY": "sk-lf-demo",
 }
 MILLION = 1_000_000
+MOST_ROWS = 100_000 if full_size else 500
 
 
 def ledger_of(folder: Path, name: str = "otel_cost_demo.db") -> list[dict[str, Any]]:
@@ -178,6 +181,8 @@ def test_a_missing_sdk_is_told_in_one_line(tmp_path: Path, sdk: str) -> None:
     assert f"run: pip install {sdk}\n" in run.stderr
 
 
+@soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("name", "feature", "team", "model", "rates"),
     [
@@ -186,7 +191,13 @@ def test_a_missing_sdk_is_told_in_one_line(tmp_path: Path, sdk: str) -> None:
     ],
 )
 def test_a_real_trace_is_charged_to_the_token(
-    tmp_path: Path, name: str, feature: str, team: str, model: str, rates: tuple[str, str]
+    tmp_path: Path,
+    name: str,
+    feature: str,
+    team: str,
+    model: str,
+    rates: tuple[str, str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     shared = os.environ.get("OTEL_COST_TEST_DATA")
     if shared is None:
@@ -195,21 +206,23 @@ def test_a_real_trace_is_charged_to_the_token(
     run = otel_cost(
         tmp_path,
         *("demo", "--replay", str(trace), "--feature", feature, "--team", team),
-        *("--model", model, "--limit", "500", "--ledger", "sqlite:///t.db"),
+        *("--model", model, "--limit", str(MOST_ROWS), "--ledger", "sqlite:///t.db"),
     )
     assert run.returncode == 0, run.stderr
     with trace.open(newline="") as file:
-        rows = list(islice(csv.DictReader(file), 500))
+        rows = list(islice(csv.DictReader(file), MOST_ROWS))
     read = sum(int(row["ContextTokens"]) for row in rows)
     written = sum(int(row["GeneratedTokens"]) for row in rows)
     cost = (read * Decimal(rates[0]) + written * Decimal(rates[1])) / MILLION
 
     charges = ledger_of(tmp_path, "t.db")
-    assert len({c["charge_id"] for c in charges}) == 500
+    assert len({c["charge_id"] for c in charges}) == len(rows)
     assert sum(c["usage"]["input"] for c in charges) == read
     assert sum(c["usage"]["output"] for c in charges) == written
     assert sum(Decimal(c["cost"]["effective_usd"]) for c in charges) == cost
     [row] = breakdown_of(tmp_path)
-    assert (row["feature"], row["team"], row["calls"]) == (feature, team, "500")
+    assert (row["feature"], row["team"], row["calls"]) == (feature, team, str(len(rows)))
     assert (int(row["input_tokens"]), int(row["output_tokens"])) == (read, written)
     assert Decimal(row["cost_usd"]) == cost
+    said = f"{len(rows):,} charges, {read:,} + {written:,} tokens, {cost} USD: as the file says"
+    record_property("claim", f"replay of the {name} trace: {said}")
