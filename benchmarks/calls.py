@@ -140,11 +140,16 @@ def sample(call: Call, around: Around, to: TracerProvider, repeat: int) -> Sampl
         around(call)
         waited.append(clock() - start)
     to.force_flush()
-    return Sample(statistics.median(waited), (time.process_time() - cpu) / repeat)
+    return Sample(undisturbed(waited), (time.process_time() - cpu) / repeat)
+
+
+def undisturbed(times: Sequence[float]) -> float:
+    """The tenth percentile: what else the machine does can only add to a time."""
+    return statistics.quantiles(times, n=10)[0]
 
 
 def pace(opened: Stream) -> Sample:
-    """What the caller waits for one chunk of a stream, the median of its blocks; CPU likewise."""
+    """What the caller waits for one chunk of a stream, by blocks of them; CPU likewise."""
     clock = time.perf_counter
     blocks: list[float] = []
     cpu, chunks = time.process_time(), 0
@@ -155,7 +160,7 @@ def pace(opened: Stream) -> Sample:
             now = clock()
             blocks.append((now - start) / BLOCK)
             start = now
-    return Sample(statistics.median(blocks), (time.process_time() - cpu) / chunks)
+    return Sample(undisturbed(blocks), (time.process_time() - cpu) / chunks)
 
 
 def sample_hooked(call: Call, to: TracerProvider, repeat: int) -> Sample:
@@ -175,11 +180,10 @@ def interleaved(rounds: int, *variants: Callable[[], Sample]) -> list[list[Sampl
 
 
 def work(with_it: Sequence[Sample], bare: Sequence[Sample]) -> Sample:
-    """The median of what was added to the bare call, round by round."""
-    pairs = list(zip(with_it, bare, strict=True))
+    """What was added to the bare call, in the rounds that were disturbed least."""
     return Sample(
-        statistics.median(x.wall - b.wall for x, b in pairs),
-        statistics.median(x.cpu - b.cpu for x, b in pairs),
+        undisturbed([x.wall for x in with_it]) - undisturbed([b.wall for b in bare]),
+        undisturbed([x.cpu for x in with_it]) - undisturbed([b.cpu for b in bare]),
     )
 
 
@@ -197,7 +201,7 @@ def call_row(name: str, call: Call) -> Row:
     floors.shutdown()
     us, least = work(with_us, bare), work(with_floor, bare)
     ratio = us.wall / least.wall
-    alone = statistics.median(b.wall for b in bare)
+    alone = undisturbed([b.wall for b in bare])
     figures = (
         f"bare {alone * 1e6:6.0f} µs   floor +{least.wall * 1e6:5.1f} µs   us +{us.wall * 1e6:5.1f}"
         f" µs   {ratio:4.2f}x   CPU {us.cpu / least.cpu:4.2f}x"
@@ -216,7 +220,7 @@ def stream_row(name: str, opened: Stream) -> Row:
     bare, with_us = interleaved(STREAM_ROUNDS, lambda: pace(opened), pace_hooked)
     ours.shutdown()
     chunk = work(with_us, bare).wall * 1e6
-    alone = statistics.median(b.wall for b in bare) * 1e6
+    alone = undisturbed([b.wall for b in bare]) * 1e6
     figures = f"bare {alone:6.1f} µs   us +{chunk:4.2f} µs per chunk"
     return limited(name, figures, chunk, MAX_CHUNK, " µs")
 
@@ -241,7 +245,7 @@ def other_span_row() -> Row:
     )
     ours.shutdown()
     without.shutdown()
-    alone = statistics.median(b.wall for b in bare)
+    alone = undisturbed([b.wall for b in bare])
     added = work(with_us, bare).wall
     return Row("A span that is no call", f"bare {alone * 1e6:6.1f} µs   us +{added * 1e6:4.2f} µs")
 

@@ -199,7 +199,7 @@ def tags_on(span: object, *, beside: int = 0) -> Sequence[str]:
     """The Langfuse tags that a span carries already, beside so many attributes of ours."""
     carried: Mapping[str, Any] | None = getattr(span, "attributes", None)
     # Counting is quick; a look-up that fails is not: it costs the SDK an exception.
-    if not carried or len(carried) <= beside:
+    if carried is None or len(carried) <= beside:
         return ()
     tags = carried.get(TRACE_TAGS)
     if isinstance(tags, str):

@@ -114,16 +114,16 @@ class Recorder:
         )
 
     def open_span(self, call: Measured, where: Mapping[str, AttributeValue]) -> Span:
-        """A span for `call`, started with what samplers look at."""
+        """A span for `call`, started with what samplers look at; `where` is on it from then on."""
         model = call.request_model
-        known = attributes.of_request(call.operation, call.provider, model)
-        known.update(where)
-        return self._tracer().start_span(
+        span = self._tracer().start_span(
             call.operation if model is None else f"{call.operation} {model}",
             kind=SpanKind.CLIENT,
-            attributes=known,
+            attributes=attributes.of_request(call.operation, call.provider, model),
             start_time=call.started_at,
         )
+        set_valid(span, where)
+        return span
 
     def write(self, span: Span, call: Measured, cost: Cost, *, own: bool) -> None:
         """Put a call on the span that owns it; `own`: `open_span` has made it."""

@@ -115,7 +115,7 @@ def _read_message_event(call: Measured, state: StreamState, event: Any) -> None:
         _overwrite(state.usage, fields(said.get("usage")), _CUMULATIVE)
         _read_usage(call, state.usage, finished=True)
     elif kind == "message_stop":
-        state.finished = True
+        state.ended = True
     if call.conversation is not None:
         content.hear_message_event(call.conversation, said)
 

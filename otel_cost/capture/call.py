@@ -110,11 +110,9 @@ class Call:
     def event(self, item: Any) -> None:
         """The application has been handed one event of the stream."""
         try:
-            measured, endpoint = self.measured, self._endpoint
-            if endpoint.read_event is None:
-                return
-            endpoint.read_event(measured, self._state, item)
-            if measured.first_token_at is None and endpoint.is_content(item):
+            measured = self.measured
+            self._endpoint.read_event(measured, self._state, item)
+            if measured.first_token_at is None and self._endpoint.is_content(item):
                 measured.first_token_at = time.time_ns()
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("reading a stream event", error)

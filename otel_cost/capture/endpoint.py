@@ -1,6 +1,6 @@
 """What an endpoint is to us, and how fields of provider objects are read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,16 +13,27 @@ ReadBody: TypeAlias = Callable[[Measured, Any], None]
 class StreamState:
     """What a stream's reader remembers from event to event."""
 
-    __slots__ = ("finished", "usage")
+    __slots__ = ("choices", "ended", "usage")
 
     def __init__(self) -> None:
-        self.finished = False
-        """Whether the provider has said that its answer is whole."""
+        self.ended = False
+        """Whether an event has said that the answer is whole."""
+        self.choices: Sequence[Any] = ()
+        """The last choices of a chat: looked at in the end, and not chunk by chunk."""
         self.usage: dict[str, Any] = {}
         """The provider's own usage fields, the last word on each."""
 
+    @property
+    def finished(self) -> bool:
+        """Whether the provider has said that its answer is whole."""
+        return self.ended or any(fields(c).get("finish_reason") for c in self.choices)
+
 
 ReadEvent: TypeAlias = Callable[[Measured, StreamState, Any], None]
+
+
+def _no_event(call: Measured, state: StreamState, event: Any) -> None:
+    """Read nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,8 @@ class Endpoint:
     operation: str
     """The OpenTelemetry `gen_ai.operation.name`."""
     read_body: ReadBody
-    read_event: ReadEvent | None = None
-    """`None` where the endpoint does not stream."""
+    read_event: ReadEvent = _no_event
+    """Nothing to read where the endpoint does not stream."""
     is_content: Callable[[Any], bool] = bool
     """Whether an event of a stream carries part of the answer itself."""
     listen: Callable[[Mapping[str, Any]], Conversation] | None = None

@@ -166,9 +166,8 @@ def _read_chunk(call: Measured, state: StreamState, chunk: Any) -> None:
     said = fields(chunk)
     if call.response_id is None:
         _read_identity(call, said)
-    for choice in said.get("choices") or ():
-        if fields(choice).get("finish_reason") is not None:
-            state.finished = True
+    if choices := said.get("choices"):
+        state.choices = choices
     if said.get("usage") is not None:
         _keep(call, fields(said.get("usage")), _completion_usage)
         _read_identity(call, said)
@@ -212,7 +211,7 @@ def _read_response_event(call: Measured, state: StreamState, event: Any) -> None
     said = fields(event)
     kind = said.get("type")
     if kind in _LAST:
-        state.finished = True
+        state.ended = True
         _read_response(call, said.get("response"))
     elif kind == "response.created":
         _read_identity(call, fields(said.get("response")))

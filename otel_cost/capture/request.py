@@ -166,16 +166,17 @@ def _opens_own_span(client: Any, options: Any) -> bool:
 
 def _watch_parser(call: Call, options: Any) -> None:
     """See the answer before a parser that may raise on it: it is billed either way."""
-    parser = getattr(options, "post_parser", None)
+    held = vars(options)  # a pydantic model checks what is set on it, at a price
+    parser = held.get("post_parser")
     if callable(parser):
 
         def parse(body: Any) -> Any:
-            options.post_parser = parser
+            held["post_parser"] = parser
             if not call.streaming:
                 _observe(call, body)
             return parser(body)
 
-        options.post_parser = parse
+        held["post_parser"] = parse
 
 
 def _observe(call: Call, result: Any) -> None:

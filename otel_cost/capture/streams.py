@@ -10,10 +10,11 @@ from otel_cost.capture.call import Call
 class MeteredIterator:
     """Stands in a stream for its own iterator; every event goes through unchanged."""
 
-    __slots__ = ("_call", "_iterator")
+    __slots__ = ("_call", "_iterator", "_next")
 
     def __init__(self, iterator: Any, call: Call) -> None:
         self._iterator = iterator
+        self._next = iterator.__next__
         self._call = call
 
     def __iter__(self) -> "MeteredIterator":
@@ -25,7 +26,7 @@ class MeteredIterator:
         # close from one by the application.
         call.busy = True
         try:
-            item = self._iterator.__next__()
+            item = self._next()
         except StopIteration:
             call.busy = False
             call.read_out()
@@ -87,6 +88,8 @@ class _Body:
     def __init__(self, body: Any, call: Call) -> None:
         self._body = body
         self._call = call
+        # The Anthropic SDK asks for it at every event; a look-up that fails is slow.
+        self.stream_observer = getattr(body, "stream_observer", None)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_body"], name)

@@ -31,7 +31,6 @@ def read(endpoint: Endpoint, usage: Any, **fields: Any) -> Measured:
 
 def stream(endpoint: Endpoint, *events: Mapping[str, Any]) -> Measured:
     call, state = measured(), StreamState()
-    assert endpoint.read_event is not None
     for event in events:
         endpoint.read_event(call, state, event)
     return call
