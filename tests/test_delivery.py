@@ -241,6 +241,8 @@ def test_finalisers_may_put_even_while_a_put_is_under_way(open_outlet: Any) -> N
 
 
 FORK = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on: threads and fork
 import os, threading
 from otel_cost.delivery import Outlet
 

@@ -90,11 +90,15 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    # With WAL, NORMAL survives a kill of the process at any instant, and a power cut can only take
-    # the last commits, never the file.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    # Not mode=ro: the last connection to close would leave the -wal and -shm files behind.
-    connection.execute(f"PRAGMA query_only = {read_only}")
+    try:
+        # With WAL, NORMAL survives a kill of the process at any instant, and a power cut can only
+        # take the last commits, never the file.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # Not mode=ro: the last connection to close would leave the -wal and -shm files behind.
+        connection.execute(f"PRAGMA query_only = {read_only}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
