@@ -55,6 +55,8 @@ def returned(call: Call, result: Any) -> None:
             _observe(call, result)
     except Exception as error:  # noqa: BLE001 - the guard of this border
         faults.caught("reading a result", error)
+        if not call.streaming:
+            call.body(None)  # it was answered, in words nobody here can read
 
 
 def failed(call: Call, error: BaseException) -> None:

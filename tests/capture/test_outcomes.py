@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -255,3 +256,12 @@ def test_the_placeholder_of_message_start_is_never_the_answer(
     started = {**MESSAGES_USAGE, "output_tokens": 3}
     MESSAGES_STREAM.call(providers, usage=MESSAGES_USAGE, start_usage=started)
     assert recorded.charge.usage.quantities == APIS["messages"].meters
+
+
+def test_an_answer_that_is_no_json_is_still_a_charge(recorded: Recording) -> None:
+    answer = httpx2.MockTransport(lambda _: httpx2.Response(200, text="<html>a gateway</html>"))
+    with openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=answer)) as made:
+        raw = made.chat.completions.with_raw_response.create(**CHAT.arguments())
+    assert raw.text == "<html>a gateway</html>"
+    assert (recorded.charge.outcome, recorded.charge.cost.status) == ("ok", "unmetered")
+    assert len(recorded.spans) == 1
