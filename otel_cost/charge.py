@@ -26,9 +26,10 @@ approximation. `partial`: some of it is unknown, and the cost is the sum of the 
 only `exact` and `estimated` costs of 0 mean that the call was free.
 """
 
-UsageSource: TypeAlias = Literal["provider", "span", "given", "inferred", "none"]
+UsageSource: TypeAlias = Literal["provider", "span", "given", "inferred", "not_requested", "none"]
 """Where usage was read: the provider's own answer, another library's span, the caller of
-`record()`, an estimate from the text, or nowhere."""
+`record()`, an estimate from the request or the text, or nowhere; `not_requested`: the provider
+says it to those who ask, and the request did not."""
 
 
 # What a call is priced by and with are tuples: every call makes several, and they fill faster.
@@ -54,6 +55,10 @@ class PricingContext(NamedTuple):
     region: str | None = None
     window: str | None = None
     """The completion window that was asked for (`2h`, `8h`)."""
+    size: str | None = None
+    """The size of images or videos, where they are billed by the piece (`1024x1792`)."""
+    quality: str | None = None
+    """Their quality (`hd`)."""
 
 
 class CostLine(NamedTuple):
@@ -172,6 +177,8 @@ class Charge:
                 "geo": context.geo,
                 "region": context.region,
                 "window": context.window,
+                "size": context.size,
+                "quality": context.quality,
                 "priced_at": rfc3339(context.priced_at),
             },
             "parts": [{"model": p.model, "usage": _quantities(p.usage)} for p in self.parts],

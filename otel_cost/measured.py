@@ -48,6 +48,16 @@ class Measured:
     geo: str | None = None
     region: str | None = None
     window: str | None = None
+    """The completion window that was asked for; no answer repeats it."""
+    size: str | None = None
+    quality: str | None = None
+    """Size and quality of what is billed by the piece."""
+    asked: Usage | None = None
+    """What the request asks for: what is billed where the answer says no usage."""
+    background: bool = False
+    """Whether the answer comes in a later call, which settles this one."""
+    account: str = ""
+    """A fingerprint of whose account is billed; said only where a later call may settle this."""
 
     outcome: Outcome = "ok"
     refused: bool = False

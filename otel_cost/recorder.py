@@ -277,7 +277,15 @@ def _made(batch: Sequence[Charge | _Finished]) -> Iterator[Charge]:
 
 def _context(call: Measured) -> PricingContext:
     return PricingContext(
-        call.started_at, call.tier, call.batch, call.speed, call.geo, call.region, call.window
+        call.started_at,
+        call.tier,
+        call.batch,
+        call.speed,
+        call.geo,
+        call.region,
+        call.window,
+        call.size,
+        call.quality,
     )
 
 

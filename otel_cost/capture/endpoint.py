@@ -8,6 +8,9 @@ from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
 
 ReadBody: TypeAlias = Callable[[Measured, Any], None]
+"""Reads a whole answer: a model, a decoded body, its text, or `None` for bytes that are neither."""
+ReadRequest: TypeAlias = Callable[[Measured, Mapping[str, Any]], None]
+"""Reads of a request's fields what the price depends on and no answer repeats."""
 
 
 class StreamState:
@@ -36,6 +39,10 @@ def _no_event(call: Measured, state: StreamState, event: Any) -> None:
     """Read nothing."""
 
 
+def _nothing_asked(call: Measured, body: Mapping[str, Any]) -> None:
+    """Read nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One billable endpoint. A new one is a new row in its SDK's table, never a new hook."""
@@ -49,6 +56,7 @@ class Endpoint:
     """Whether an event of a stream carries part of the answer itself."""
     listen: Callable[[Mapping[str, Any]], Conversation] | None = None
     """The text of a request's body; `None` where usage cannot be estimated from text."""
+    read_request: ReadRequest = _nothing_asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import json
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
+from email.parser import BytesParser
+from email.policy import HTTP
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from otel_cost.demo import anthropic_wire, directives, openai_wire
@@ -16,7 +18,8 @@ from otel_cost.demo.directives import Directives
 from otel_cost.demo.server import LOOPBACK, Answer, CutError, Request, Server
 from otel_cost.demo.wire import Ask, Endpoint, Event, encode, sse
 
-_ENDPOINTS: Mapping[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS}
+ENDPOINTS: Mapping[str, Endpoint] = {**openai_wire.ENDPOINTS, **anthropic_wire.ENDPOINTS}
+"""What can be posted to, by path."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -35,10 +38,21 @@ class LocalProviders:
 
     Answers and their usage follow from the request, unless it dictates them in the header
     `x-demo-reply` (see `otel_cost.demo.directives`). With `record`, `requests` keeps what came.
+    `further` are more endpoints: by path for POST, by `GET /path` for other methods; `*` stands for
+    one segment. `arriving` may replace a request before it is looked at.
     """
 
-    def __init__(self, *, record: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        record: bool = True,
+        further: Mapping[str, Endpoint] = MappingProxyType({}),
+        arriving: Callable[[Request], Request] | None = None,
+    ) -> None:
         self._server = Server(self._answer)
+        self._endpoints = {**ENDPOINTS, **further}
+        self._patterns = [(k.split("/"), e) for k, e in self._endpoints.items() if "*" in k]
+        self._arriving = arriving
         self._record = record
         self._requests: list[Recorded] = []
         self._attempts: Counter[str] = Counter()
@@ -79,12 +93,15 @@ class LocalProviders:
         self._server.stop()
 
     def _answer(self, request: Request) -> Answer:
-        body, readable = _parsed(request.body)
         if self._record:
+            body, _ = _parsed(request)
             with self._lock:
                 self._requests.append(Recorded(request.method, request.path, request.headers, body))
-        endpoint = _ENDPOINTS.get(request.path)
-        if endpoint is None or request.method != "POST":
+        if self._arriving is not None:
+            request = self._arriving(request)
+        body, readable = _parsed(request)
+        endpoint = self._endpoint(request)
+        if endpoint is None:
             message = f"Invalid URL ({request.method} {request.path})"
             return _failure(_error_shape(request), 404, message)
         if not readable or not isinstance(body, dict):
@@ -93,7 +110,19 @@ class LocalProviders:
             said = self._said(request.headers)
         except (TypeError, ValueError) as wrong:
             return _failure(endpoint, 400, str(wrong))
-        return self._reply(endpoint, Ask(body, next(self._numbers), said))
+        return self._reply(endpoint, Ask(body, next(self._numbers), said, request.path))
+
+    def _endpoint(self, request: Request) -> Endpoint | None:
+        key = request.path if request.method == "POST" else f"{request.method} {request.path}"
+        if (found := self._endpoints.get(key)) is not None:
+            return found
+        asked = key.split("/")
+        for pattern, endpoint in self._patterns:
+            if len(pattern) == len(asked) and all(
+                p in {"*", a} for p, a in zip(pattern, asked, strict=True)
+            ):
+                return endpoint
+        return None
 
     def _said(self, headers: Mapping[str, str]) -> Directives:
         text = headers.get(directives.HEADER)
@@ -127,7 +156,10 @@ class LocalProviders:
         if ask.body.get("stream") and endpoint.events is not None:
             events = self._events(endpoint, ask, endpoint.events(ask))
             return _streamed(map(sse, events), said)
-        return _whole(encode(endpoint.answer(ask)), said)
+        answer = endpoint.answer(ask)
+        if isinstance(answer, Answer):
+            return answer
+        return _whole(encode(answer), said)
 
     def _events(self, endpoint: Endpoint, ask: Ask, usual: Iterator[Event]) -> Iterator[Event]:
         said = ask.said
@@ -143,14 +175,33 @@ class LocalProviders:
             yield event
 
 
-def _parsed(body: bytes) -> tuple[Any, bool]:
-    """The request's JSON, and whether it could be read; no body is an empty object."""
-    if not body:
+def _parsed(request: Request) -> tuple[Any, bool]:
+    """The request's JSON or form, and whether it could be read; no body is an empty object."""
+    if not request.body:
         return {}, True
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/form-data"):
+        return _form(kind, request.body), True
     try:
-        return json.loads(body), True
+        return json.loads(request.body), True
     except ValueError:
         return None, False
+
+
+def _form(kind: str, body: bytes) -> dict[str, Any]:
+    """The fields of a form; of a file, its length."""
+    found: dict[str, Any] = {}
+    head = f"content-type: {kind}\r\n\r\n".encode()
+    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        data = content if isinstance(content, bytes) else b""
+        found[str(name)] = len(data) if part.get_filename() else _field(data.decode())
+    return found
+
+
+def _field(text: str) -> Any:
+    return {"true": True, "false": False}.get(text, int(text) if text.isdecimal() else text)
 
 
 def _named(data: Any) -> Event:
@@ -160,7 +211,7 @@ def _named(data: Any) -> Event:
 
 def _error_shape(request: Request) -> Endpoint:
     spoken = "anthropic-version" in request.headers
-    return _ENDPOINTS["/v1/messages" if spoken else "/v1/chat/completions"]
+    return ENDPOINTS["/v1/messages" if spoken else "/v1/chat/completions"]
 
 
 def _failure(endpoint: Endpoint, status: int, message: str) -> Answer:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from otel_cost.demo.directives import NOTHING, Directives
+from otel_cost.demo.server import Answer
 
 Json: TypeAlias = dict[str, Any]
 Event: TypeAlias = tuple[str | None, Any]
@@ -42,6 +43,7 @@ class Ask:
     body: Json
     number: int
     said: Directives = NOTHING
+    path: str = ""
 
     @cached_property
     def model(self) -> str:
@@ -82,7 +84,8 @@ class Ask:
 class Endpoint:
     """One row of the table of endpoints: how a call is checked, answered and streamed."""
 
-    answer: Callable[[Ask], Json]
+    answer: Callable[[Ask], Json | Answer]
+    """A JSON object, or what is sent as it is."""
     events: Callable[[Ask], Iterator[Event]] | None
     """`None` where the endpoint does not stream."""
     refusal: Callable[[Ask], str | None]

@@ -20,7 +20,7 @@ _AMOUNTS = ("list_micros", "list_picos", "effective_micros", "effective_picos")
 _NOT_PRICED = frozenset(("unpriced", "partial"))
 _NOT_BY_BOOK = ("code:", "given")
 _json = json.JSONEncoder(check_circular=False).encode
-_CONTEXT = ("tier", "batch", "speed", "geo", "region", "window")
+_CONTEXT = ("tier", "batch", "speed", "geo", "region", "window", "size", "quality")
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ def repriced(charge: Stored, price: Price) -> Cost | None:
             return None
     parts = [Part(part["model"], _usage(part["usage"])) for part in details["parts"]]
     said = details["context"]
-    context = PricingContext(instant(said["priced_at"]), *(said[name] for name in _CONTEXT))
+    context = PricingContext(instant(said["priced_at"]), *(said.get(name) for name in _CONTEXT))
     cost = price(charge.provider, parts, context)
     if not was["unpriced"] and charge.usage_source != "inferred":
         return cost
