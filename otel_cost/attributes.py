@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from otel_cost.attribution.context import Attribution
-from otel_cost.charge import Cost
+from otel_cost.charge import Cost, rfc3339
 from otel_cost.measured import Measured
-from otel_cost.usage import INPUT_METERS, OUTPUT_METERS, Meter, Usage
+from otel_cost.usage import CACHE_READ_METERS, INPUT_METERS, OUTPUT_METERS, Meter, Usage
 
 Value: TypeAlias = str | int | float | tuple[str, ...]
 
@@ -24,6 +24,9 @@ OBSERVATION_MESSAGE = "langfuse.observation.status_message"
 USAGE_DETAILS = "langfuse.observation.usage_details"
 COST_DETAILS = "langfuse.observation.cost_details"
 OBSERVATION_METADATA = "langfuse.observation.metadata."
+OBSERVATION_INPUT = "langfuse.observation.input"
+OBSERVATION_OUTPUT = "langfuse.observation.output"
+COMPLETION_START = "langfuse.observation.completion_start_time"
 TRACE_METADATA = "langfuse.trace.metadata."
 TRACE_TAGS = "langfuse.trace.tags"
 USER_ID = "user.id"
@@ -57,6 +60,8 @@ BUCKETS: Mapping[str, str] = {
     "input_audio": "input_audio_tokens",
     "input_image": "input_image_tokens",
     "cache_read": "input_cached_tokens",
+    "cache_read_audio": "input_cached_audio_tokens",
+    "cache_read_image": "input_cached_image_tokens",
     "cache_write_5m": "input_cache_creation_5m",
     "cache_write_30m": "input_cache_creation_30m",
     "cache_write_1h": "input_cache_creation_1h",
@@ -69,6 +74,7 @@ BUCKETS: Mapping[str, str] = {
 """Langfuse's name for each token meter. Units are no tokens: they appear in the cost alone."""
 
 _SURELY_FITS = len("0.123456789012")
+_CACHE_READS = frozenset[str](CACHE_READ_METERS)
 _CACHE_WRITES: frozenset[Meter] = frozenset(m for m in INPUT_METERS if m.startswith("cache_write"))
 _OUTPUT: frozenset[str] = frozenset(OUTPUT_METERS)
 _ALWAYS = frozenset({"input", "output"})
@@ -86,6 +92,8 @@ NOTHING_KNOWN: Mapping[str, str] = {
 
 _UNKNOWN = {
     "unmetered": "The provider reported no usage; the cost of this call is not known.",
+    "not_requested": "The stream was not asked for its usage (stream_options.include_usage); the "
+    "cost of this call is not known.",
     "unpriced": "No price is known for {model}; the cost of this call is not known.",
     "partial": "The cost is a lower bound; not known: {unpriced}.",
 }
@@ -135,10 +143,19 @@ def of_call(
             found[USAGE_COST] = float(cost.effective_usd)
     if service is not None:
         found[SERVICE_KEY] = service
+    if call.first_token_at is not None:
+        found[COMPLETION_START] = f'"{rfc3339(call.first_token_at)}"'
+    if call.prompt is not None:
+        found[OBSERVATION_INPUT] = call.prompt
+    if call.completion is not None:
+        found[OBSERVATION_OUTPUT] = call.completion
     if status in _UNKNOWN:
+        why = call.usage_source if status == "unmetered" else status
         unpriced = ", ".join(cost.unpriced)
         found[OBSERVATION_LEVEL] = "WARNING"
-        found[OBSERVATION_MESSAGE] = _UNKNOWN[status].format(model=model, unpriced=unpriced)
+        found[OBSERVATION_MESSAGE] = _UNKNOWN.get(why, _UNKNOWN[status]).format(
+            model=model, unpriced=unpriced
+        )
     elif call.outcome == "error":
         found[OBSERVATION_LEVEL] = "ERROR"
     return found
@@ -234,7 +251,7 @@ def _add_usage(found: dict[str, Any], usage: Usage) -> None:
     """Disjoint token buckets with their total for Langfuse, and the OpenTelemetry names."""
     quantities = usage.quantities
     buckets = ""
-    sent = received = 0
+    sent = received = cached = 0
     answered = False
     for meter, quantity in quantities.items():
         bucket = BUCKETS.get(meter)
@@ -245,14 +262,16 @@ def _add_usage(found: dict[str, Any], usage: Usage) -> None:
             answered = True
         else:
             sent += int(quantity)
+            if meter in _CACHE_READS:
+                cached += int(quantity)
         if quantity or meter in _ALWAYS:
             buckets += f'"{bucket}":{quantity},'
     found[USAGE_DETAILS] = f'{{{buckets}"total":{sent + received}}}' if buckets else _NO_USAGE
     found[INPUT_TOKENS] = sent
     if answered:
         found[OUTPUT_TOKENS] = received
-    if read := quantities.get("cache_read"):
-        found[CACHE_READ_TOKENS] = int(read)
+    if cached:
+        found[CACHE_READ_TOKENS] = cached
     if not _CACHE_WRITES.isdisjoint(quantities):
         written = sum(int(quantities.get(meter, 0)) for meter in _CACHE_WRITES)
         found[CACHE_WRITE_TOKENS] = written

@@ -10,6 +10,8 @@ InputMeter = Literal[
     "input_audio",
     "input_image",
     "cache_read",
+    "cache_read_audio",
+    "cache_read_image",
     "cache_write_5m",
     "cache_write_30m",
     "cache_write_1h",
@@ -17,21 +19,31 @@ InputMeter = Literal[
 ]
 OutputMeter = Literal["output", "output_audio", "output_image", "reasoning"]
 UnitMeter = Literal[
-    "web_search", "file_search", "code_interpreter", "seconds", "characters", "images"
+    "web_search",
+    "file_search",
+    "code_interpreter",
+    "seconds",
+    "characters",
+    "images",
+    "training_tokens",
 ]
 
 Meter: TypeAlias = InputMeter | OutputMeter | UnitMeter
 """What is counted. Meters are disjoint: a token is in exactly one of them.
 
-`input` is uncached text input, `output` excludes `reasoning`, `output_audio` and `output_image`.
+`input` is uncached text input, `output` excludes `reasoning`, `output_audio` and `output_image`;
+`training_tokens` are what a fine-tuning job was trained on, neither sent nor received by a call.
 """
 
 INPUT_METERS: tuple[InputMeter, ...] = get_args(InputMeter)
 OUTPUT_METERS: tuple[OutputMeter, ...] = get_args(OutputMeter)
 UNIT_METERS: tuple[UnitMeter, ...] = get_args(UnitMeter)
+CACHE_READ_METERS: tuple[InputMeter, ...] = ("cache_read", "cache_read_audio", "cache_read_image")
+"""What was sent and was in the provider's cache."""
 
 _INPUT = frozenset[str](INPUT_METERS)
 _OUTPUT = frozenset[str](OUTPUT_METERS)
+_CACHE_READ = frozenset[str](CACHE_READ_METERS)
 
 Quantity: TypeAlias = int | Decimal
 """Tokens and other countable units are `int`; seconds may be a fractional `Decimal`."""
@@ -55,6 +67,11 @@ class Usage:
     def output_tokens(self) -> int:
         """All tokens received, reasoning included (tokens)."""
         return self._tokens(_OUTPUT)
+
+    @property
+    def cache_read_tokens(self) -> int:
+        """What of `input_tokens` was read from the provider's cache (tokens)."""
+        return self._tokens(_CACHE_READ)
 
     @property
     def total_tokens(self) -> int:

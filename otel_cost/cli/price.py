@@ -32,7 +32,7 @@ def price(
     In: provider, model, usage as the provider reports it; and, where they are known, id, flavor
     (chat, responses, embeddings, images, transcription, realtime, anthropic), resp_extra (further
     fields of the response), ctx (service_tier, batch, speed, inference_geo, region,
-    completion_window) and ts.
+    completion_window, size, quality) and ts.
 
     Example: otel-cost price calls.jsonl
     """

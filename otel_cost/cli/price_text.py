@@ -23,10 +23,13 @@ def model(layers: Layers, provider: str, name: str, day: date) -> str | None:
         if start:
             lines.append(f"  prompts of more than {start:,} input tokens, all of the request:")
         lines += [f"  {line}" for line in _rates(rates)]
-    if not sheet.rates:
+    entry = layers.entry(provider, name)
+    if not sheet.rates and entry is not None and entry.variants:
+        lines.append("  no rate holds for every call: see the conditions; all other calls")
+        lines.append("  to it are unpriced")
+    elif not sheet.rates:
         lines.append("  no rate is in force: the book lists the model without a price, and calls")
         lines.append("  to it are unpriced")
-    entry = layers.entry(provider, name)
     if entry is not None:
         lines += _section("under conditions", _conditions(entry.variants, entry.factors))
         lines += _section("dates", _dates(entry.prices, entry.variants, entry.factors))

@@ -26,6 +26,8 @@ _CONTEXT: Mapping[str, str] = {
     "region": "region",
     "completion_window": "window",
     "window": "window",
+    "size": "size",
+    "quality": "quality",
 }
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -149,6 +151,8 @@ def _context(call: Measured, ctx: Json, instant: int) -> PricingContext:
         geo=call.geo or said.get("geo"),
         region=said.get("region"),
         window=said.get("window"),
+        size=said.get("size"),
+        quality=said.get("quality"),
     )
 
 

@@ -47,6 +47,8 @@ def record(
     geo: str | None = None,
     region: str | None = None,
     window: str | None = None,
+    size: str | None = None,
+    quality: str | None = None,
     feature: str | None = None,
     team: str | None = None,
     user_id: str | None = None,
@@ -58,10 +60,11 @@ def record(
 
     `usage` is what the call used, in meters or in the words of OpenAI, Anthropic or Langfuse; with
     `None` it is not known. `cost` (USD) is what the call cost, where you know better than the price
-    book. `provider` and `model` say who answered; `tier`, `batch`, `speed`, `geo`, `region` and
-    `window` are what the price depends on besides. Without times it has happened just now. Who it
-    is for comes from the context, and from `feature` … `tags` where they are given. Where otel_cost
-    is switched off, the charge is returned all the same and goes nowhere else.
+    book. `provider` and `model` say who answered; `tier`, `batch`, `speed`, `geo`, `region`,
+    `window`, `size` and `quality` are what the price depends on besides. Without times it has
+    happened just now. Who it is for comes from the context, and from `feature` … `tags` where they
+    are given. Where otel_cost is switched off, the charge is returned all the same and goes nowhere
+    else.
 
     Raises:
         TypeError: an argument is not of its type.
@@ -78,6 +81,8 @@ def record(
             "geo": geo,
             "region": region,
             "window": window,
+            "size": size,
+            "quality": quality,
         },
     )
     if outcome not in get_args(Outcome):
@@ -91,6 +96,7 @@ def record(
     call.tier, call.batch = tier or call.tier, batch or call.batch
     call.speed, call.geo = speed or call.speed, geo or call.geo
     call.region, call.window = region, window
+    call.size, call.quality = size, quality
     call.outcome, call.ended_at = outcome, end
     who = make(feature, team, user_id, session_id, customer, tags)
     return _recorded(call, who, _agreed(cost, said))

@@ -50,7 +50,7 @@ def columns(charge: Charge) -> dict[str, Any]:
         "ended_at": charge.ended_at,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
-        "cache_read_tokens": int(usage.quantities.get("cache_read", 0)),
+        "cache_read_tokens": usage.cache_read_tokens,
         "reasoning_tokens": int(usage.quantities.get("reasoning", 0)),
         **cost_columns(cost),
         "feature": who.feature,

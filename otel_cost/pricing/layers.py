@@ -16,6 +16,7 @@ from otel_cost.pricing.sheet import (
     conditions,
     make_rate,
     sheet_for,
+    that_matter,
 )
 
 _NOTHING = Sheet(*ALWAYS, {}, ())
@@ -87,7 +88,8 @@ class Layers:
         seller = self._books[0].provider_id(provider)
         base = self._base(seller, model)
         called = self._names(provider, model, base)
-        own, edges = self._own(seller, model.strip(), called, wanted, instant)
+        own, named, edges = self._own(seller, model.strip(), called, wanted, instant)
+        wanted_of_own = that_matter(wanted, named)
         listed = self._listed(provider, base, wanted, instant)
         if listed is None and not edges:
             return None
@@ -98,7 +100,7 @@ class Layers:
         }
         off, more_edges = self._discount(seller, called, instant)
         bands = [
-            (start, _discounted(_with_own(rates, own, anchors, wanted, rules), own, off))
+            (start, _discounted(_with_own(rates, own, anchors, wanted_of_own, rules), own, off))
             for start, rates in sheet.bands
         ]
         edges.update(more_edges)
@@ -143,10 +145,14 @@ class Layers:
         called: Sequence[str],
         wanted: frozenset[str],
         instant: int,
-    ) -> tuple[dict[str, Own], set[int]]:
-        """The price of one's own for each meter, and all instants at which that may change."""
+    ) -> tuple[dict[str, Own], list[frozenset[str]], set[int]]:
+        """The price of one's own for each meter, and all instants at which that may change.
+
+        Between them, the conditions of every price that is in force, met or not.
+        """
         edges: set[int] = set()
         found: dict[str, Own] = {}
+        conditional: list[frozenset[str]] = []
         words = self._books[0].rules.conditions
         for group in (self._overrides, self._said.prices):
             named = [
@@ -155,9 +161,9 @@ class Layers:
                 if self._is(p.provider, seller) and _any(p.matches, called)
             ]
             edges.update(chain.from_iterable((p.start, p.end) for p in named))
-            current = [
-                p for p in reversed(named) if p.start <= instant < p.end and p.when <= wanted
-            ]
+            in_force = [p for p in reversed(named) if p.start <= instant < p.end]
+            conditional += (p.when for p in in_force)
+            current = [p for p in in_force if p.when <= wanted]
             current.sort(key=lambda p: (p.exact, len(p.when), p.start), reverse=True)
             for price in current:
                 for meter in price.rates:
@@ -172,7 +178,7 @@ class Layers:
             latest = max(started, key=lambda p: p.start)
             for meter in latest.rates:
                 found.setdefault(meter, latest)
-        return found, edges
+        return found, conditional, edges
 
     def _discount(
         self, seller: str, called: Sequence[str], instant: int
@@ -224,7 +230,9 @@ def _with_own(
         elif price.when == wanted or meter in rules.context_free:
             number, per = price.rates[meter]
             rates[meter] = make_rate(number, per, (), price.price_id, meter in rules.estimated)
-    for meter, parent in rules.derived.items():
+    for meter, nearest in rules.derived.items():
+        # What derives from a derived rate moves with the one that has a price of one's own.
+        parent = nearest if nearest in own else rules.derived.get(nearest, nearest)
         if meter in listed and meter not in own and parent in own and not own[parent].inherit:
             price = own[parent]
             anchor = anchors[price.when].rates.get(parent)
@@ -232,7 +240,7 @@ def _with_own(
                 rates[meter] = _moved(listed[meter], anchor, price, parent, rules)
     for meter, other in rules.fallbacks.items():
         same = listed.get(meter) is listed.get(other)
-        if meter not in own and other in rates and (meter not in rates or (same and other in own)):
+        if meter not in own and other in rates and (meter not in rates or same):
             rates[meter] = rates[other]
     return rates
 

@@ -30,7 +30,8 @@ PER: Mapping[str, int] = {
 }
 """How many units a price is for; for tokens it is a million."""
 
-_CONDITION = re.compile(r"batch|(?:tier|speed|geo|region|window)=\S+")
+_CONTEXT = ("tier", "speed", "geo", "region", "window", "size", "quality")
+_CONDITION = re.compile(rf"batch|(?:{'|'.join(_CONTEXT)})=\S+")
 
 
 class PriceError(ValueError):
@@ -60,7 +61,7 @@ class Price:
     until: str | date | None = None
     """The first day on which it no longer holds (UTC)."""
     when: Collection[str] = ()
-    """For calls under these conditions only: `batch`, `tier=flex`, `geo=us`."""
+    """For calls under these conditions only: `batch`, `tier=flex`, `geo=us`, `size=1024x1792`."""
     inherit: bool = False
 
 
@@ -218,7 +219,7 @@ def _conditions(said: object) -> frozenset[str]:
         if not isinstance(condition, str) or not _CONDITION.fullmatch(condition):
             raise PriceError(
                 "when",
-                f"holds {condition!r}; write batch, or tier=, speed=, geo=, region=, window=",
+                f"holds {condition!r}; write batch, or {'=, '.join(_CONTEXT)}=",
             )
     return frozenset(said)
 

@@ -20,6 +20,8 @@ TOKENS_PER_RATE = 1_000_000
 _DAY_NS = 86_400_000_000_000
 ALWAYS = (-(2**63), 2**63)
 """The range of an entry without dates."""
+_LOOKS = ("size=", "quality=")
+"""Conditions on what an image or a video is like."""
 
 
 class Rate(NamedTuple):
@@ -79,6 +81,8 @@ def conditions(rules: Rules, context: PricingContext) -> frozenset[str]:
         ("geo", context.geo),
         ("region", context.region),
         ("window", context.window),
+        ("size", context.size),
+        ("quality", context.quality),
     )
     words = {f"{name}={value}" for name, value in said if value}
     known = {rules.conditions.get(word, word) for word in words}
@@ -87,11 +91,22 @@ def conditions(rules: Rules, context: PricingContext) -> frozenset[str]:
     return frozenset(known - {""})
 
 
+def that_matter(wanted: frozenset[str], named: Iterable[Iterable[str]]) -> frozenset[str]:
+    """`wanted` without sizes and qualities that none of `named`, the conditions of prices, names.
+
+    Every image has a size, and most prices are the same for all of them; a tier or a region that a
+    price does not name is another matter: nobody knows what it costs.
+    """
+    looks = {condition for condition in wanted if condition.startswith(_LOOKS)}
+    return wanted - looks.difference(*named) if looks else wanted
+
+
 def sheet_for(entry: Entry, wanted: frozenset[str], instant: int, rules: Rules) -> Sheet:
     """The rates of `entry` at `instant` (nanoseconds since the epoch).
 
     Under conditions that the book does not know, only what no condition changes has a rate.
     """
+    wanted = that_matter(wanted, (d["when"] for d in chain(entry.variants, entry.factors)))
     dated = tuple(chain(entry.prices, entry.variants, entry.factors))
     valid_from, valid_until = _range(dated, instant)
     standard = next((p for p in reversed(entry.prices) if _in_force(p, instant)), None)

@@ -49,7 +49,9 @@ EXPECTED: dict[str, list[Case]] = {
         ("openai", TUNED, "cache_read", NOVEMBER, {}, "0.1", "0.2"),
     ],
     "A model of your own": [
-        ("vllm", "acme-70b-awq", "input reasoning", NOVEMBER, {}, "1.2", "1.2")
+        ("vllm", "acme-70b-awq", "input reasoning", NOVEMBER, {}, "1.2", "1.2"),
+        ("openai", "acme-draw", "images", NOVEMBER, {"size": "512x512"}, "40000", "40000"),
+        ("openai", "acme-draw", "images", NOVEMBER, {"size": "1024x1792"}, "80000", "80000"),
     ],
     "Regular expressions": [
         ("vllm", "Acme-Agent-v2", "input", OCTOBER, {}, "1", "1"),
