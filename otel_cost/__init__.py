@@ -20,6 +20,10 @@ if TYPE_CHECKING:
         shutdown,
         uninstrument,
     )
+    from otel_cost.later.batches import record_batch
+    from otel_cost.later.fine_tuning import record_fine_tuning
+    from otel_cost.later.run import Recorded
+    from otel_cost.later.sessions import record_session
     from otel_cost.pricing.own import Price
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "Charge",
     "CostSpanProcessor",
     "Price",
+    "Recorded",
     "__version__",
     "add_sink",
     "attributed",
@@ -35,6 +40,9 @@ __all__ = [
     "flush",
     "instrument",
     "record",
+    "record_batch",
+    "record_fine_tuning",
+    "record_session",
     "shutdown",
     "uninstrument",
 ]
@@ -43,11 +51,15 @@ _HOMES = {
     "Charge": "otel_cost.charge",
     "CostSpanProcessor": "otel_cost.install",
     "Price": "otel_cost.pricing.own",
+    "Recorded": "otel_cost.later.run",
     "add_sink": "otel_cost.install",
     "configure": "otel_cost.install",
     "flush": "otel_cost.install",
     "instrument": "otel_cost.install",
     "record": "otel_cost.given.record",
+    "record_batch": "otel_cost.later.batches",
+    "record_fine_tuning": "otel_cost.later.fine_tuning",
+    "record_session": "otel_cost.later.sessions",
     "shutdown": "otel_cost.install",
     "uninstrument": "otel_cost.install",
 }

@@ -20,7 +20,9 @@ from otel_cost.spans.processor import StampingProcessor
 from otel_cost.spans.tracers import Tracers
 
 if TYPE_CHECKING:
+    from otel_cost.charge import Charge
     from otel_cost.inference.estimates import Estimates
+    from otel_cost.settlement import Submission
 
 EXIT_TIMEOUT = 10.0
 """How long the end of the process may wait for the sinks (seconds)."""
@@ -61,11 +63,18 @@ class Installation:
             )
         from otel_cost.ledger.writer import LedgerWriter
 
-        writer = LedgerWriter(url)
+        writer = LedgerWriter(url, self._settled)
         self.recorder.add_outlet("the ledger", writer.write, persistent=True)
         self._close_ledger = writer.close
         self.ledger = url
         self.catch_sigterm()
+
+    def _settled(self, submission: "Submission", charge: "Charge") -> "Charge":
+        """What takes the place of a pending charge in the ledger."""
+        from otel_cost.ledger.settling import merged
+
+        insists = self.recorder.settlements.insists(charge.charge_id)
+        return merged(submission, charge, self.recorder.engine.price, insists=insists)
 
     def use_prices(self, prices: tuple[Price, ...]) -> None:
         """Price by these from now on, before any price file and book."""
@@ -77,6 +86,15 @@ class Installation:
         done = self.recorder.flush(timeout)
         for exporter in self.exporters:
             done &= _within(deadline - time.monotonic(), exporter.force_flush)
+        return done
+
+    def flush_all(self, timeout: float) -> bool:
+        """Have every charge reach every sink, and every span every exporter of the provider."""
+        deadline = time.monotonic() + timeout
+        done = self.flush(timeout)
+        processor = getattr(self.tracers(), "span_processor", None)
+        if processor is not None:
+            done &= _within(deadline - time.monotonic(), processor.force_flush)
         return done
 
     def catch_sigterm(self) -> None:

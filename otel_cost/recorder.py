@@ -18,6 +18,7 @@ from otel_cost.config import Settings
 from otel_cost.delivery import Outlet
 from otel_cost.measured import Measured
 from otel_cost.pricing.engine import Engine
+from otel_cost.settlement import Settlements
 from otel_cost.span_end import set_valid
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Recorder:
         self.estimates: Estimates | None = None
         """Where usage is estimated that no answer says, if that was asked for."""
         self._finisher: Outlet[Unfinished] = Outlet("abandoned streams", _finish)
+        self.settlements = Settlements()
+        """The calls that a later one settles."""
         self._identity: _Identity = (None, settings.service, settings.environment)
         self._infers = settings.unpriced == "infer"
 
@@ -185,6 +188,11 @@ class Recorder:
         outlet = Outlet(name, hand_over, persistent=persistent)
         outlet.start()
         self._outlets = (*self._outlets, outlet)
+
+    @property
+    def listens(self) -> bool:
+        """Whether the text of calls is wanted."""
+        return self.estimates is not None or self.settings.capture_content
 
     def settles_later(self, call: Measured, settle: Callable[[], None]) -> bool:
         """Whether `settle` will be called on another thread, after an estimate of the usage."""

@@ -18,11 +18,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"__about__", "faults", "delivery", "usage"}),
     frozenset({"attribution", "config"}),
     frozenset({"charge"}),
-    frozenset({"attributes", "inference", "ledger", "measured", "pricing", "span_end"}),
+    frozenset(
+        {"attributes", "inference", "ledger", "measured", "pricing", "settlement", "span_end"}
+    ),
     frozenset({"recorder"}),
     frozenset({"capture", "export", "spans"}),
     frozenset({"reports", "sources"}),
-    frozenset({"given", "install", "installation"}),
+    frozenset({"given", "install", "installation", "later"}),
     frozenset({"auto", "cli", "demo"}),
 )
 """The parts of the package, bottom to top. The package's own `__init__` stands above them all."""

@@ -154,13 +154,16 @@ def repriced(charge: Stored, price: Price) -> Cost | None:
     cost = price(charge.provider, parts, context)
     if not was["unpriced"] and charge.usage_source != "inferred":
         return cost
-    return _with_what_nobody_knows(cost, was["unpriced"], parts, charge.usage_source)
+    return with_what_nobody_knows(cost, was["unpriced"], parts, charge.usage_source)
 
 
-def _with_what_nobody_knows(
+def with_what_nobody_knows(
     cost: Cost, unpriced: Sequence[str], parts: Sequence[Part], usage_source: str
 ) -> Cost:
-    """`cost`, not surer than its usage: a meter of unknown amount stays one, an estimate too."""
+    """`cost`, not surer than its usage: a meter of unknown amount stays one, an estimate too.
+
+    `unpriced` are the meters that had no price, or no amount, when the call was made.
+    """
     counted = {meter for part in parts for meter in part.usage.quantities}
     unknown = tuple(meter for meter in unpriced if meter not in counted)
     status: CostStatus = cost.status

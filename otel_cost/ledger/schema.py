@@ -93,8 +93,8 @@ charge_details = Table(
 )
 
 
-# A charge is never rewritten. The latest adjustment, the one with the highest number, says what it
-# costs now; the first one of a charge has number 1.
+# A charge is never rewritten, save a pending one by its settlement. The latest adjustment, the one
+# with the highest number, says what it costs now; the first one of a charge has number 1.
 adjustments = Table(
     "adjustments",
     metadata,

@@ -2,31 +2,39 @@
 
 import importlib.util
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from otel_cost import faults
 from otel_cost.charge import Charge
 from otel_cost.ledger import rows
 from otel_cost.ledger.location import LedgerError, sqlite_path
+from otel_cost.settlement import may_be_settled
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
+
+    from otel_cost.ledger.settling import Settle
+
+_Rows: TypeAlias = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+"""Columns and details."""
 
 
 class LedgerWriter:
     """Writes to the ledger at `url`; opened, and SQLAlchemy imported, by the first `write`.
 
-    For one thread at a time. Raises `ValueError` for a URL that is not a ledger's, and where
-    SQLAlchemy is not installed.
+    A pending charge gives way to its settlement, which `settle` makes of the two; without it, the
+    settlement is completed and keeps its cost. For one thread at a time. Raises `ValueError` for a
+    URL that is not a ledger's, and where SQLAlchemy is not installed.
     """
 
-    __slots__ = ("_engine", "_inherited", "_path", "_pid")
+    __slots__ = ("_engine", "_inherited", "_path", "_pid", "_settle")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settle: "Settle | None" = None) -> None:
         self._path = sqlite_path(url)
         if importlib.util.find_spec("sqlalchemy") is None:
             raise ValueError('a ledger needs SQLAlchemy: pip install "otel-cost[ledger]"')
+        self._settle = settle
         self._engine: Engine | None = None
         self._inherited: list[Engine] = []
         self._pid = os.getpid()
@@ -34,17 +42,18 @@ class LedgerWriter:
     def write(self, charges: Sequence[Charge]) -> None:
         """Commit all of `charges`, or raise and leave the ledger as it was.
 
-        May be called again with the same batch: a charge id that is there already is left alone.
-        Raises `LedgerError` where somebody has to act, SQLAlchemy's errors where time may help.
+        May be called again with the same batch: a charge id that is there already is left alone,
+        unless it is pending there. Raises `LedgerError` where somebody has to act, SQLAlchemy's
+        errors where time may help.
         """
         if not charges:
             return
         try:
-            self._insert([rows.columns(c) for c in charges], [rows.details(c) for c in charges])
+            self._write(charges, _rows)
         except Exception as error:
             if _may_pass(error):
                 raise
-            self._insert(*_storable(charges))
+            self._write(charges, _storable)
 
     def close(self) -> None:
         """Close the file. A later `write` opens it again."""
@@ -53,16 +62,22 @@ class LedgerWriter:
         if engine is not None:
             engine.dispose()
 
-    def _insert(self, columns: list[dict[str, Any]], details: list[dict[str, Any]]) -> None:
-        if not columns:
+    def _write(
+        self, charges: Sequence[Charge], as_rows: Callable[[Sequence[Charge]], _Rows]
+    ) -> None:
+        at_once = as_rows([c for c in charges if not may_be_settled(c.charge_id)])
+        later = [c for c in charges if may_be_settled(c.charge_id)]
+        if not at_once[0] and not later:
             return
-        from sqlalchemy.dialects.sqlite import insert
-
-        from otel_cost.ledger import schema
-
         with self._opened().begin() as connection:
-            connection.execute(insert(schema.charges).on_conflict_do_nothing(), columns)
-            connection.execute(insert(schema.charge_details).on_conflict_do_nothing(), details)
+            _insert(connection, at_once)
+            if later:
+                from otel_cost.ledger import settling
+
+                wanted = settling.settle(connection, later, self._settle or settling.merged)
+                settled = as_rows(tuple(wanted.values()))
+                settling.remove(connection, [row["charge_id"] for row in settled[0]])
+                _insert(connection, settled)
 
     def _opened(self) -> "Engine":
         self._leave_to_parent()
@@ -84,6 +99,16 @@ class LedgerWriter:
                 self._engine = None
 
 
+def _insert(connection: "Connection", rows: _Rows) -> None:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from otel_cost.ledger import schema
+
+    for table, values in zip((schema.charges, schema.charge_details), rows, strict=True):
+        if values:
+            connection.execute(insert(table).on_conflict_do_nothing(), values)
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether `error` lies in the ledger, and not in a value that no ledger can hold."""
     if isinstance(error, LedgerError | OSError | ImportError):
@@ -93,7 +118,11 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, OperationalError)
 
 
-def _storable(charges: Sequence[Charge]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _rows(charges: Sequence[Charge]) -> _Rows:
+    return [rows.columns(c) for c in charges], [rows.details(c) for c in charges]
+
+
+def _storable(charges: Sequence[Charge]) -> _Rows:
     """What no database can hold would hold up every charge behind it for ever: it is left out."""
     columns: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
