@@ -47,6 +47,10 @@ class Settings:
     """The path of a price file."""
     infer_usage: bool = False
     """Whether to estimate the tokens of calls whose answer does not say them."""
+    include_usage: Literal["auto", "always", "never"] = "auto"
+    """Where to ask chat streams for usage on the application's behalf."""
+    capture_content: bool = False
+    """Whether prompts and completions go on spans."""
 
 
 def _text(value: str) -> str:
@@ -62,10 +66,13 @@ def _flag(value: str) -> bool:
     raise ValueError("it is neither true nor false")
 
 
-def _unpriced(value: str) -> str:
-    if value not in {"zero", "infer"}:
-        raise ValueError("it is neither zero nor infer")
-    return value
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"it is none of {', '.join(words)}")
+        return value
+
+    return read
 
 
 def pairs(value: str) -> dict[str, str]:
@@ -106,8 +113,21 @@ VARIABLES: Mapping[str, Variable] = {
             "Estimate the tokens of calls whose answer does not say them: `true` or `false`.",
         ),
         Variable(
+            "OTEL_COST_INCLUDE_USAGE",
+            _one_of("auto", "always", "never"),
+            "auto",
+            "Whether chat streams are asked for their usage where the application does not: "
+            "`auto` (where the server is known to understand), `always` or `never`.",
+        ),
+        Variable(
+            "OTEL_COST_CAPTURE_CONTENT",
+            _flag,
+            False,
+            "Put prompts and completions on spans: `true` or `false`.",
+        ),
+        Variable(
             "OTEL_COST_UNPRICED",
-            _unpriced,
+            _one_of("zero", "infer"),
             "zero",
             "What Langfuse gets for a call without a price: an explicit `zero`, or nothing, so "
             "that it may `infer` one from its own table.",
@@ -142,6 +162,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         ledger=values["OTEL_COST_LEDGER"],
         prices=values["OTEL_COST_PRICES"],
         infer_usage=values["OTEL_COST_INFER_USAGE"],
+        include_usage=values["OTEL_COST_INCLUDE_USAGE"],
+        capture_content=values["OTEL_COST_CAPTURE_CONTENT"],
         unpriced=values["OTEL_COST_UNPRICED"],
         langfuse=_langfuse(values, problems),
         service=values["OTEL_SERVICE_NAME"] or resource.get("service.name"),

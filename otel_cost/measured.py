@@ -41,6 +41,9 @@ class Measured:
     """What the provider itself says it charged."""
     conversation: Conversation | None = None
     """The text to estimate usage from, where that was asked for."""
+    prompt: str | None = None
+    completion: str | None = None
+    """What was sent and received, as JSON; only where the application has content captured."""
 
     tier: str | None = None
     batch: bool = False

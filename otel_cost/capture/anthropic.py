@@ -15,8 +15,10 @@ from otel_cost.capture.endpoint import (
     count,
     fields,
     host_and_port,
+    served,
     text,
 )
+from otel_cost.capture.submissions import BATCH
 from otel_cost.capture.usage_shapes import read_iterations
 from otel_cost.measured import Measured
 from otel_cost.usage import Meter, Quantity, Usage
@@ -47,6 +49,8 @@ def platform(client: Any) -> Platform:
         provider = "aws"
     elif "Vertex" in kind:
         provider = "google"
+    elif "Foundry" in kind:
+        provider = "azure"
     return Platform(provider, host, port)
 
 
@@ -91,7 +95,7 @@ def _read_usage(call: Measured, said: Mapping[str, Any], *, finished: bool) -> N
 
 
 def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
-    call.model = text(said, "model") or call.model
+    call.model = served(call, said)
     call.response_id = text(said, "id") or call.response_id
 
 
@@ -135,4 +139,5 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "/v1/messages": Endpoint(
         "chat", _read_message, _read_message_event, _is_delta, content.sent_messages
     ),
+    "/v1/messages/batches": BATCH,
 }

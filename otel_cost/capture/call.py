@@ -11,18 +11,17 @@ from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 
 from otel_cost import attributes, faults
 from otel_cost.attribution.context import detach
+from otel_cost.capture import captured
+from otel_cost.capture.body import BodyReader
+from otel_cost.capture.endings import add_hops, is_charged, is_cut, is_refusal
 from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.charge import Outcome
+from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
 from otel_cost.recorder import CALL_KEY, Recorder
 from otel_cost.span_end import shadow_end
 
-_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
-"""HTTP client errors before a byte of the request was out, by name in httpx and httpx2."""
-_CUT = frozenset({"RemoteProtocolError", "ReadError"})
-"""HTTP client errors that mean: the other side hung up in the middle."""
-
-
+_NOWHERE: Mapping[str, str | int] = {}
 _WHOLE = StreamState()
 """What a call has that does not stream; nothing is written on it."""
 
@@ -36,15 +35,18 @@ class Call:
 
     __slots__ = (
         "_endpoint",
+        "_hops",
         "_open",
         "_own_span",
+        "_reader",
         "_recorder",
         "_state",
         "_token",
         "busy",
+        "hides",
         "measured",
-        "raw",
         "streaming",
+        "where",
     )
 
     def __init__(self, recorder: Recorder, endpoint: Endpoint, measured: Measured) -> None:
@@ -52,8 +54,12 @@ class Call:
         self.busy = False
         """Whether the application is waiting in the stream's iterator right now."""
         self.streaming = False
-        self.raw = False
-        """Whether the application reads the body's bytes itself."""
+        self.hides = False
+        """Whether the stream holds what only our own asking has put there."""
+        self.where: Mapping[str, str | int] = _NOWHERE
+        """What a span that is opened in the end says of the server."""
+        self._reader: BodyReader | None = None
+        self._hops: list[Measured] = []
         self._recorder = recorder
         self._endpoint = endpoint
         self._state = _WHOLE
@@ -91,11 +97,23 @@ class Call:
             if span.is_recording():
                 shadow_end(span, self._claimed_span_ends)
 
-    def stream(self, *, raw: bool) -> None:
-        """The answer comes piece by piece; `raw`: the application reads the bytes itself."""
-        self.streaming, self.raw = True, raw
+    @property
+    def raw(self) -> bool:
+        """Whether the application reads the body's bytes itself."""
+        return self._reader is not None
+
+    def stream(self, reader: BodyReader | None = None) -> None:
+        """The answer comes piece by piece; with a `reader`, as bytes to the application itself."""
+        self.streaming, self._reader = True, reader
         self._state = StreamState()
         self._recorder.expect_streams()
+
+    def hop(self, body: Any) -> None:
+        """One of several billed answers within the call; which one is served shows in the end."""
+        read = Measured("", self.measured.provider, "", 0, self.measured.request_model)
+        self._endpoint.read_body(read, body)
+        if read.usage is not None:
+            self._hops.append(read)
 
     def body(self, body: Any) -> None:
         """The whole answer is here, as a model or decoded: read it, and the call is over."""
@@ -105,6 +123,8 @@ class Call:
             self._endpoint.read_body(self.measured, body)
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("reading a response", error)
+        if self._recorder.settings.capture_content:
+            self.measured.completion = captured.completion(body)
         self._guarded_end(self.measured.outcome)
 
     def event(self, item: Any) -> None:
@@ -117,9 +137,34 @@ class Call:
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("reading a stream event", error)
 
+    def data(self, data: bytes) -> None:
+        """The application is about to be handed bytes of the body."""
+        reader, measured = self._reader, self.measured
+        try:
+            if reader is not None:
+                for item in reader.feed(data):
+                    self.event(item)
+                reader.skim = measured.first_token_at is not None and measured.conversation is None
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("reading the bytes of an answer", error)
+
     def read_out(self) -> None:
-        """The stream was read to its end."""
-        self._guarded_end(self._known_outcome("incomplete"))
+        """The answer was read to its end."""
+        reader = self._reader
+        if reader is None:
+            self._guarded_end(self._known_outcome("incomplete"))
+            return
+        body = None
+        try:
+            for item in reader.last_events():
+                self.event(item)
+            body = reader.finish()
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("reading the bytes of an answer", error)
+        if reader.is_event_stream:
+            self._guarded_end(self._known_outcome("incomplete"))
+        else:
+            self.body(body)
 
     def closed(self) -> None:
         """The application closed the response; unless it is just reading its end."""
@@ -156,13 +201,17 @@ class Call:
                 return
             known: Mapping[str, Any] = getattr(span, "attributes", None) or {}
             outcome = measured.outcome
-            if not self.streaming:
+            if not self.streaming and self._hops:
+                add_hops(self.measured, self._hops)
+            elif not self.streaming:
                 status = known.get("http.response.status_code")
                 measured.refused = isinstance(status, int) and status >= 400
                 measured.outcome = "error"
             else:
                 failed = attributes.ERROR_TYPE in known
                 measured.outcome = self._known_outcome("incomplete" if failed else "aborted")
+                if measured.conversation is not None:
+                    self._show(measured.conversation)
             measured.ended_at = time.time_ns()
             self._recorder.write(span, measured, self._recorder.cost(measured), own=False)
             # What was written is the best guess; the end itself decides.
@@ -171,10 +220,12 @@ class Call:
             faults.caught("writing on the SDK's span", error)
 
     def _known_outcome(self, otherwise: Outcome) -> Outcome:
+        """How the provider says it ended, unless there was more to come when the reading ended."""
         measured = self.measured
-        if self._state.finished and (measured.usage is not None or otherwise == "incomplete"):
+        was_all = measured.usage is not None or measured.usage_source == "not_requested"
+        if self._state.finished and (was_all or otherwise == "incomplete"):
             return measured.outcome
-        return "ok" if self.raw and otherwise == "incomplete" else otherwise
+        return otherwise
 
     def _fail(self, error: BaseException) -> None:
         measured = self.measured
@@ -188,14 +239,8 @@ class Call:
         elif not isinstance(error, Exception):
             self._end("aborted")
         else:
-            causes = _causes(error)
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            refused = isinstance(status, int) and status >= 400
-            measured.refused = not self.streaming and (
-                refused or not causes.isdisjoint(_NEVER_SENT)
-            )
-            cut = self.streaming and not causes.isdisjoint(_CUT)
-            self._end("incomplete" if cut else "error")
+            measured.refused = not self.streaming and is_refusal(error)
+            self._end("incomplete" if self.streaming and is_cut(error) else "error")
 
     def _guarded_end(self, outcome: Outcome) -> None:
         try:
@@ -212,7 +257,10 @@ class Call:
         recorder.unfinished.discard(self)
         measured.outcome = outcome
         measured.ended_at = time.time_ns()
-        if measured.conversation is not None:
+        self._complete()
+        if (measured.background or self._endpoint.settles) and not self._is_charged():
+            return
+        if recorder.estimates is not None and measured.conversation is not None:
             span = measured.span
             if span is not None and not self._own_span:
                 # The SDK may end its span before there is an estimate.
@@ -220,6 +268,35 @@ class Call:
             if recorder.settles_later(measured, self._settle):
                 return
         self._settle()
+
+    def _complete(self) -> None:
+        """Add what the answer itself does not say."""
+        measured = self.measured
+        if measured.conversation is not None:
+            self._show(measured.conversation)
+            if self._recorder.estimates is None:
+                measured.conversation = None
+        if self._hops:
+            add_hops(self.measured, self._hops)
+        if measured.refused:
+            measured.usage_source = "none"
+        elif measured.usage is None and measured.asked is not None and measured.outcome == "ok":
+            measured.usage, measured.usage_source = measured.asked, "inferred"
+
+    def _show(self, heard: Conversation) -> None:
+        if self._recorder.settings.capture_content and self.streaming:
+            self.measured.completion = captured.streamed(heard)
+
+    def _is_charged(self) -> bool:
+        """Whether this is the charge of a call that several requests tell of; it has one."""
+        measured, recorder, reports = self.measured, self._recorder, self._endpoint.settles
+        whole = not self.streaming or self._state.ended
+        if not is_charged(measured, recorder.settlements, reports=reports, whole=whole):
+            return False
+        if reports:
+            measured.span = recorder.open_span(measured, self.where)
+            self._own_span = True
+        return True
 
     def _settle(self) -> None:
         """Nothing of the call changes any more: publish its charge, write and end its span."""
@@ -241,13 +318,3 @@ class Call:
             span.set_attribute(attributes.ERROR_TYPE, error_type)
             span.set_status(Status(StatusCode.ERROR, error_type))
         span.end(measured.ended_at)
-
-
-def _causes(error: BaseException) -> set[str]:
-    """The class names of an exception and of what it was raised from."""
-    names: set[str] = set()
-    cause: BaseException | None = error
-    while cause is not None and len(names) < 10:
-        names.update(kind.__name__ for kind in type(cause).__mro__[:4])
-        cause = cause.__cause__
-    return names

@@ -39,10 +39,6 @@ def _no_event(call: Measured, state: StreamState, event: Any) -> None:
     """Read nothing."""
 
 
-def _nothing_asked(call: Measured, body: Mapping[str, Any]) -> None:
-    """Read nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One billable endpoint. A new one is a new row in its SDK's table, never a new hook."""
@@ -56,7 +52,21 @@ class Endpoint:
     """Whether an event of a stream carries part of the answer itself."""
     listen: Callable[[Mapping[str, Any]], Conversation] | None = None
     """The text of a request's body; `None` where usage cannot be estimated from text."""
-    read_request: ReadRequest = _nothing_asked
+    read_request: ReadRequest | None = None
+    usage_on_request: bool = False
+    """Whether a stream says its usage only if `stream_options.include_usage` asks for it."""
+    settles: bool = False
+    """Whether it tells of an earlier call, which it may settle, and is none itself."""
+
+
+def endpoint_at(endpoints: Mapping[str, Endpoint], method: str, path: str) -> Endpoint | None:
+    """The row for a request: by path for POST, else by method and path; `*` is one id."""
+    key = path if method.lower() == "post" else f"{method.lower()} {path}"
+    found = endpoints.get(key)
+    if found is None and (parts := key.split("/", 3))[2:]:
+        parts[2] = "*"
+        found = endpoints.get("/".join(parts))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,15 @@ def text(source: Mapping[str, Any], name: str) -> str | None:
     """The non-empty text in field `name`, else `None`."""
     value = source.get(name)
     return value if type(value) is str and value else None
+
+
+def served(call: Measured, said: Mapping[str, Any]) -> str | None:
+    """The model that an answer names, by the name that has its price."""
+    model, asked = text(said, "model"), call.request_model
+    if model is None:
+        return call.model
+    # On Bedrock the geography before a model's name is part of its price, and no answer repeats it.
+    return asked if call.provider == "aws" and asked is not None and model in asked else model
 
 
 def host_and_port(url: Any) -> tuple[str | None, int | None]:

@@ -13,7 +13,7 @@ from otel_cost import faults
 from otel_cost.attributes import NATIVE_ANTHROPIC_SCOPE
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.imports import AfterImport
-from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned
+from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned, sent
 from otel_cost.recorder import Recorder
 
 _SDKS: Mapping[str, Sdk] = {
@@ -84,11 +84,11 @@ class Hooks:
         live = self._live
 
         def request(client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            call = begin(live[0] if live else None, sdk, client, options)
+            call = begin(live[0] if live else None, sdk, client, options, kwargs)
             if call is None:
                 return original(client, cast_to, options, *args, **kwargs)
             try:
-                result = original(client, cast_to, options, *args, **kwargs)
+                result = original(client, cast_to, sent(call, options), *args, **kwargs)
             except BaseException as error:
                 failed(call, error)
                 raise
@@ -103,11 +103,11 @@ class Hooks:
         async def request(
             client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any
         ) -> Any:
-            call = begin(live[0] if live else None, sdk, client, options)
+            call = begin(live[0] if live else None, sdk, client, options, kwargs)
             if call is None:
                 return await original(client, cast_to, options, *args, **kwargs)
             try:
-                result = await original(client, cast_to, options, *args, **kwargs)
+                result = await original(client, cast_to, sent(call, options), *args, **kwargs)
             except BaseException as error:
                 failed(call, error)
                 raise
@@ -122,7 +122,7 @@ def _sync_process_response(sdk: Sdk, original: Any) -> Callable[..., Any]:
         call = claim_native(sdk)
         result = original(client, *args, **kwargs)
         if call is not None:
-            processed(call, result)
+            processed(call, client, result)
         return result
 
     return process_response
@@ -133,7 +133,7 @@ def _async_process_response(sdk: Sdk, original: Any) -> Callable[..., Any]:
         call = claim_native(sdk)
         result = await original(client, *args, **kwargs)
         if call is not None:
-            processed(call, result)
+            processed(call, client, result)
         return result
 
     return process_response

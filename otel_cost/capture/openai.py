@@ -1,4 +1,4 @@
-"""The OpenAI SDK: its billable endpoints, and where each says what was used.
+"""The OpenAI SDK: its billable endpoints, and where those that answer in text say what was used.
 
 Field meanings are those of the SDK's own types (openai 3.54): details are breakdowns inside the
 totals, so every meter is taken out of the total it stands in.
@@ -7,7 +7,7 @@ totals, so every meter is taken out of the total it stands in.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_cost.capture import content
+from otel_cost.capture import content, openai_media
 from otel_cost.capture.endpoint import (
     Endpoint,
     Platform,
@@ -15,8 +15,10 @@ from otel_cost.capture.endpoint import (
     count,
     fields,
     host_and_port,
+    served,
     text,
 )
+from otel_cost.capture.submissions import BATCH
 from otel_cost.capture.usage_shapes import read_hosted_tools, stated_usd
 from otel_cost.charge import Outcome
 from otel_cost.measured import Measured
@@ -86,7 +88,7 @@ def _completion_usage(usage: Mapping[str, Any]) -> Usage | None:
 
 
 def _responses_usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`ResponseUsage` of the Responses API."""
+    """`ResponseUsage` of the Responses API, and the usage of decisions."""
     if usage.get("input_tokens") is None and usage.get("output_tokens") is None:
         return None
     sent = fields(usage.get("input_tokens_details"))
@@ -139,7 +141,7 @@ def _input_meters(
 
 
 def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
-    call.model = text(said, "model") or call.model
+    call.model = served(call, said)
     call.response_id = text(said, "id") or call.response_id
     call.tier = text(said, "service_tier") or call.tier
 
@@ -183,6 +185,17 @@ def _is_delta(chunk: Any) -> bool:
     return False
 
 
+def _is_text(chunk: Any) -> bool:
+    return any(fields(choice).get("text") for choice in fields(chunk).get("choices") or ())
+
+
+def _ask_response(call: Measured, body: Mapping[str, Any]) -> None:
+    """What no answer repeats of a response that is made in the background."""
+    call.background = body.get("background") is True
+    if (options := body.get("background_options")) is not None:
+        call.window = text(fields(options), "completion_window")
+
+
 _OUTCOMES: Mapping[str, Outcome] = {
     "completed": "ok",
     "incomplete": "incomplete",
@@ -198,6 +211,7 @@ def _read_response(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
     call.outcome = _OUTCOMES.get(text(said, "status") or "completed", "ok")
+    call.background = call.background or said.get("background") is True
     _keep(call, fields(said.get("usage")), _responses_usage)
     read_hosted_tools(call, body)
     if call.conversation is not None:
@@ -223,13 +237,42 @@ def _is_response_delta(event: Any) -> bool:
     return (text(fields(event), "type") or "").endswith(".delta")
 
 
+def _read_decision(call: Measured, body: Any) -> None:
+    said = fields(body)
+    _read_identity(call, said)
+    _keep(call, fields(said.get("usage")), _responses_usage)
+
+
+_TOLD_LATER = Endpoint(
+    "chat", _read_response, _read_response_event, _is_response_delta, settles=True
+)
+
 ENDPOINTS: Mapping[str, Endpoint] = {
     "/chat/completions": Endpoint(
-        "chat", _read_completion, _read_chunk, _is_delta, content.sent_chat
+        "chat",
+        _read_completion,
+        _read_chunk,
+        _is_delta,
+        content.sent_chat,
+        usage_on_request=True,
+    ),
+    "/completions": Endpoint(
+        "text_completion", _read_completion, _read_chunk, _is_text, usage_on_request=True
     ),
     "/responses": Endpoint(
-        "chat", _read_response, _read_response_event, _is_response_delta, content.sent_responses
+        "chat",
+        _read_response,
+        _read_response_event,
+        _is_response_delta,
+        content.sent_responses,
+        _ask_response,
     ),
+    "get /responses/*": _TOLD_LATER,
+    "/responses/*/cancel": _TOLD_LATER,
+    "/batches": BATCH,
+    "/responses/compact": Endpoint("chat", _read_response),
+    "/decisions": Endpoint("chat", _read_decision),
     "/embeddings": Endpoint("embeddings", _read_completion, listen=content.sent_embeddings),
+    **openai_media.ENDPOINTS,
 }
-"""By canonical path, before Azure and others rewrite it."""
+"""By canonical path, before Azure and others rewrite it; see `endpoint_at`."""

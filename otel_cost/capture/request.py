@@ -11,13 +11,18 @@ from opentelemetry.trace import NoOpTracer, Span
 
 from otel_cost import attributes, faults
 from otel_cost.attribution.context import current
+from otel_cost.capture import captured
+from otel_cost.capture.body import BodyReader, read_whole
 from otel_cost.capture.call import Call
 from otel_cost.capture.content import listening
-from otel_cost.capture.endpoint import Endpoint, Platform, text
+from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, text
+from otel_cost.capture.include_usage import asking, is_asked, is_chat_stream, may_ask
 from otel_cost.capture.streams import AsyncMeteredIterator, MeteredIterator, watch_body
 from otel_cost.measured import Measured
 from otel_cost.recorder import CALL_KEY, Recorder, new_charge_id
+from otel_cost.settlement import account
 
+_EVENTS = "text/event-stream"
 _MAX_PLATFORMS = 256
 """Applications that make a client per request are many; what is kept of them is bounded."""
 
@@ -27,24 +32,45 @@ class Sdk:
     """What the hooks know of one provider's SDK."""
 
     endpoints: Mapping[str, Endpoint]
-    """By the path of `options.url`."""
+    """By the path of `options.url`; see `endpoint_at`."""
     platform: Callable[[Any], Platform]
     native_scope: str | None = None
     """The instrumentation scope of the spans that the SDK makes itself."""
 
 
-def begin(recorder: Recorder | None, sdk: Sdk, client: Any, options: Any) -> Call | None:
-    """The call that this request is, or `None` if it is none of ours. Never raises."""
+def begin(
+    recorder: Recorder | None,
+    sdk: Sdk,
+    client: Any,
+    options: Any,
+    arguments: Mapping[str, Any],
+) -> Call | None:
+    """The call that this request is, or `None` if it is none of ours. Never raises.
+
+    `arguments` are those of `request` by keyword.
+    """
     if recorder is None:
         return None
     try:
-        endpoint = sdk.endpoints.get(options.url.partition("?")[0])
-        if endpoint is None or options.method.lower() != "post":
+        endpoint = endpoint_at(sdk.endpoints, options.method, options.url.partition("?")[0])
+        if endpoint is None:
             return None
-        return _begin(recorder, sdk, endpoint, client, options)
+        return _begin(recorder, sdk, endpoint, client, options, arguments)
     except Exception as error:  # noqa: BLE001 - the guard of this border
         faults.caught("starting a call", error)
         return None
+
+
+def sent(call: Call, options: Any) -> Any:
+    """The options to send: the application's own, or a copy that asks for usage. Never raises."""
+    if not call.hides:
+        return options
+    try:
+        return asking(options)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("asking for usage", error)
+        call.hides = False
+        return options
 
 
 def returned(call: Call, result: Any) -> None:
@@ -81,16 +107,27 @@ def claim_native(sdk: Sdk) -> Call | None:
     return call
 
 
-def processed(call: Call, result: Any) -> None:
+def processed(call: Call, client: Any, result: Any) -> None:
     """The SDK has made `result` of a response, and its own span is still open. Never raises."""
     try:
-        if not call.streaming and not _is_raw(result):
+        if call.streaming:
+            return
+        if getattr(client, "_middleware", None):
+            _pass(call, result)
+        else:
             _observe(call, result)
     except Exception as error:  # noqa: BLE001 - the guard of this border
         faults.caught("reading a response", error)
 
 
-def _begin(recorder: Recorder, sdk: Sdk, endpoint: Endpoint, client: Any, options: Any) -> Call:
+def _begin(
+    recorder: Recorder,
+    sdk: Sdk,
+    endpoint: Endpoint,
+    client: Any,
+    options: Any,
+    arguments: Mapping[str, Any],
+) -> Call:
     platform, where = _platform(sdk, client)
     context = otel_context.get_current()
     now = time.time_ns()
@@ -103,14 +140,31 @@ def _begin(recorder: Recorder, sdk: Sdk, endpoint: Endpoint, client: Any, option
         current(context).over(recorder.settings.attribution),
     )
     measured.region = platform.region
-    if recorder.estimates is not None:
+    if recorder.listens:
         measured.conversation = listening(endpoint, options)
+        if recorder.settings.capture_content:
+            measured.prompt = captured.prompt(_request_body(options))
     call = Call(recorder, endpoint, measured)
+    if endpoint.read_request is not None:
+        endpoint.read_request(measured, _request_body(options))
+    if endpoint.settles or measured.background:
+        measured.account = account(client)
+        call.where = where
+    if endpoint.usage_on_request and is_chat_stream(options, arguments):
+        call.hides = may_ask(recorder.settings.include_usage, platform, client, options)
+        if not call.hides and not is_asked(options):
+            measured.usage_source = "not_requested"
     native = sdk.native_scope is not None and _opens_own_span(client, options)
-    span = None if native else _open_span(recorder, measured, where)
+    span = None if native or endpoint.settles else _open_span(recorder, measured, where)
     call.enter(context, span, findable=sdk.native_scope is not None)
     _watch_parser(call, options)
     return call
+
+
+def _request_body(options: Any) -> Mapping[str, Any]:
+    sent, extra = options.json_data, options.extra_json
+    body: Mapping[str, Any] = sent if isinstance(sent, dict) else {}
+    return {**body, **extra} if isinstance(extra, dict) else body
 
 
 def _open_span(recorder: Recorder, measured: Measured, where: "_Where") -> Span | None:
@@ -185,27 +239,46 @@ def _observe(call: Call, result: Any) -> None:
     """Read the result of a request, or have it tell when it is read."""
     # By what the instance holds: asking a pydantic class for what it lacks is slow.
     held = getattr(result, "__dict__", {})
-    response = held.get("http_response")
+    response = _response_in(result, held)
     if "_decoder" in held:
         _follow(call, result, result._iterator)
     elif response is None:
         call.body(result)
-    elif response.is_closed:
-        call.body(response.json())
-    else:
-        call.stream(raw=True)
+    elif not response.is_closed:
+        kind, encoding = _header(response, "content-type"), _header(response, "content-encoding")
+        call.stream(BodyReader(kind, encoding))
         watch_body(response, call)
+    elif (kind := _header(response, "content-type")).startswith(_EVENTS):
+        call.stream(BodyReader(kind, ""))
+        call.data(response.content)
+        call.read_out()
+    else:
+        call.body(read_whole(response.content, kind))
 
 
-def _is_raw(result: Any) -> bool:
-    """Whether the application asked for the HTTP response rather than its content."""
-    return "http_response" in getattr(result, "__dict__", {})
+def _response_in(result: Any, held: Mapping[str, Any]) -> Any:
+    """The HTTP response that the application is given instead of its content, or within it."""
+    for name in ("http_response", "response"):
+        if hasattr(held.get(name), "is_closed"):
+            return held[name]
+    return result if "is_closed" in held and "stream" in held else None
+
+
+def _header(response: Any, name: str) -> str:
+    return str(response.headers.get(name) or "")
+
+
+def _pass(call: Call, result: Any) -> None:
+    """One of the answers that a middleware may choose from, or ask again after."""
+    response = _response_in(result, getattr(result, "__dict__", {}))
+    if response is not None and response.is_success and response.is_closed:
+        call.hop(read_whole(response.content, _header(response, "content-type")))
 
 
 def _follow(call: Call, stream: Any, iterator: Any) -> None:
     if isinstance(iterator, MeteredIterator | AsyncMeteredIterator):
         return
-    call.stream(raw=False)
+    call.stream()
     kind = AsyncMeteredIterator if hasattr(iterator, "__anext__") else MeteredIterator
     stream._iterator = kind(iterator, call)
     watch_body(stream.response, call)

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from otel_cost.capture.call import Call
+from otel_cost.capture.include_usage import hidden
 
 
 class MeteredIterator:
@@ -37,6 +38,8 @@ class MeteredIterator:
             raise
         call.busy = False
         call.event(item)
+        if call.hides and hidden(item):
+            return self.__next__()
         return item
 
     def __getattr__(self, name: str) -> Any:
@@ -73,6 +76,8 @@ class AsyncMeteredIterator:
             raise
         call.busy = False
         call.event(item)
+        if call.hides and hidden(item):
+            return await self.__anext__()
         return item
 
     def __getattr__(self, name: str) -> Any:
@@ -100,9 +105,18 @@ class _Body:
 
 class _SyncBody(_Body):
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._body
-        if self._call.raw:
-            self._call.read_out()
+        call = self._call
+        if not call.raw:
+            yield from self._body
+            return
+        try:
+            for data in self._body:
+                call.data(data)
+                yield data
+        except Exception as error:
+            call.failed(error)
+            raise
+        call.read_out()
 
     def close(self) -> None:
         try:
@@ -113,10 +127,18 @@ class _SyncBody(_Body):
 
 class _AsyncBody(_Body):
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            yield chunk
-        if self._call.raw:
-            self._call.read_out()
+        call = self._call
+        try:
+            async for data in self._body:
+                if call.raw:
+                    call.data(data)
+                yield data
+        except Exception as error:
+            if call.raw:
+                call.failed(error)
+            raise
+        if call.raw:
+            call.read_out()
 
     async def aclose(self) -> None:
         try:

@@ -20,34 +20,24 @@ _HOSTED: Mapping[str, Meter] = {
 }
 """Output items of hosted tools, and the meter that counts their calls."""
 
-_IMAGE_TOOL = "image_generation"
+_IMAGE_TOOL, _IMAGE_CALL = "image_generation", "image_generation_call"
 
 
 def read_images(call: Measured, body: Any) -> None:
     """`ImagesResponse`: text and image tokens, in and out; SVG authoring is a part of its own."""
     usage = _get(body, "usage")
-    if usage is None:
+    if not endpoint.fields(usage):
         return
     call.model = _text(body, "model") or call.model
     call.usage, call.usage_source = _image_tokens(usage), "provider"
-    drawn = _get(body, "svg_usage")
-    if drawn is not None and (author := _text(drawn, "model")):
-        reasoning = _count(drawn, "reasoning_tokens")
-        written = _positive(
-            input=_count(drawn, "input_tokens"),
-            output=_count(drawn, "output_tokens") - reasoning,
-            reasoning=reasoning,
-        )
-        call.other_parts = (Part(author, Usage(written)),)
+    call.other_parts = _authored(body)
 
 
 def read_transcription(call: Measured, body: Any) -> None:
-    """`Transcription`: tokens, or seconds of audio, as the model is billed."""
+    """`Transcription`, `Translation`: tokens, or seconds of audio, as the model is billed."""
     usage = _get(body, "usage")
-    if usage is None:
-        return
     call.model = _text(body, "model") or call.model
-    seconds = number(usage, "seconds")
+    seconds = number(body, "duration") if usage is None else number(usage, "seconds")
     if seconds is not None:
         call.usage, call.usage_source = Usage({"seconds": seconds}), "provider"
         return
@@ -69,12 +59,16 @@ def read_realtime(call: Measured, response: Any) -> None:
         return
     sent, received = _get(usage, "input_token_details"), _get(usage, "output_token_details")
     cached, split = _count(sent, "cached_tokens"), _get(sent, "cached_tokens_details")
-    heard = _count(sent, "audio_tokens") - _count(split, "audio_tokens")
-    seen = _count(sent, "image_tokens") - _count(split, "image_tokens")
+    heard_before, seen_before = _count(split, "audio_tokens"), _count(split, "image_tokens")
+    cached = max(cached, _count(split, "text_tokens") + heard_before + seen_before)
+    heard = _count(sent, "audio_tokens") - heard_before
+    seen = _count(sent, "image_tokens") - seen_before
     spoken = _count(received, "audio_tokens")
     quantities = _positive(
         input=_count(usage, "input_tokens") - cached - max(heard, 0) - max(seen, 0),
-        cache_read=cached,
+        cache_read=cached - heard_before - seen_before,
+        cache_read_audio=heard_before,
+        cache_read_image=seen_before,
         input_audio=heard,
         input_image=seen,
         output=_count(usage, "output_tokens") - spoken,
@@ -87,9 +81,10 @@ def read_hosted_tools(call: Measured, body: Any) -> None:
     """What a `Response` used beside its own tokens: searches, containers, images."""
     if call.usage is None:
         return
-    found = {meter: len(calls) for meter, calls in _hosted_calls(body).items()}
+    calls, authored = _hosted_calls(body)
+    found = {meter: len(each) for meter, each in calls.items()}
     used = _get(body, "tool_usage")
-    if not found and used is None:
+    if not found and used is None and not authored:
         return
     if (searched := _get(used, "web_search")) is not None:
         found["web_search"] = _count(searched, "num_requests")
@@ -100,7 +95,8 @@ def read_hosted_tools(call: Measured, body: Any) -> None:
     call.usage = Usage(quantities)
     images = _get(used, "image_gen")
     if _count(images, "input_tokens") or _count(images, "output_tokens"):
-        call.other_parts = (Part(_image_model(body), _image_tokens(images)),)
+        authored = (Part(_image_model(body), _image_tokens(images)), *authored)
+    call.other_parts = authored
 
 
 def read_iterations(call: Measured, usage: Any) -> None:
@@ -157,7 +153,8 @@ def _image_tokens(usage: Any) -> Usage:
     return Usage(
         _positive(
             input=_count(usage, "input_tokens") - cached - max(seen, 0),
-            cache_read=cached,
+            cache_read=cached - seen_before,
+            cache_read_image=seen_before,
             input_image=seen,
             output=total - drawn,
             output_image=drawn,
@@ -173,11 +170,33 @@ def _image_model(body: Any) -> str:
     return _IMAGE_TOOL
 
 
-def _hosted_calls(body: Any) -> dict[Meter, set[str]]:
-    """Calls of hosted tools; a container is billed once, however often it is used."""
+def _authored(drawn: Any) -> tuple[Part, ...]:
+    """The part of the model that wrote an SVG, which is billed beside the one that drew it."""
+    usage = _get(drawn, "svg_usage")
+    author = _text(usage, "model")
+    if author is None:
+        return ()
+    reasoning = _count(usage, "reasoning_tokens")
+    written = _positive(
+        input=_count(usage, "input_tokens"),
+        output=_count(usage, "output_tokens") - reasoning,
+        reasoning=reasoning,
+    )
+    return (Part(author, Usage(written)),)
+
+
+def _hosted_calls(body: Any) -> tuple[dict[Meter, set[str]], tuple[Part, ...]]:
+    """Calls of hosted tools, and what they had written by models of their own.
+
+    A container is billed once, however often it is used.
+    """
     found: dict[Meter, set[str]] = {}
+    authored: tuple[Part, ...] = ()
     for index, item in enumerate(_get(body, "output") or ()):
-        meter = _HOSTED.get(_kind(item))
+        kind = _kind(item)
+        if kind == _IMAGE_CALL:
+            authored += _authored(item)
+        meter = _HOSTED.get(kind)
         if meter is None or _get(item, "status") == "failed":
             continue
         action = _get(item, "action")
@@ -185,7 +204,7 @@ def _hosted_calls(body: Any) -> dict[Meter, set[str]]:
             continue  # opening or searching a page that was found is not a search
         name = _text(item, "container_id") if meter == "code_interpreter" else None
         found.setdefault(meter, set()).add(name or str(index))
-    return found
+    return found, authored
 
 
 def _turn(turn: Any) -> Usage:

@@ -23,6 +23,8 @@ class Request:
     """Without the query."""
     headers: Mapping[str, str]
     body: bytes
+    head: bytes = b""
+    """The first line and the headers as they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _read(connection: socket.socket) -> Request | None:
             return None
         blocks.append(block)
         missing -= len(block)
-    return Request(method, target.partition("?")[0], headers, b"".join(blocks))
+    path = target.partition("?")[0]
+    return Request(method, path, headers, b"".join(blocks), data[:end])
 
 
 def _write(connection: socket.socket, answer: Answer) -> None:

@@ -48,19 +48,35 @@ class Tracers:
         """The provider of the first processor that is in use.
 
         The SDK tells neither a processor its provider nor anyone what providers there are. The
-        global one is nearly always right; else all objects are looked through, once.
+        global one is nearly always right; else what refers to the processor is looked for, once.
         """
-        candidates: list[Any] = []
         for processor in self._processors:
             if processor in processors_of(trace.get_tracer_provider()):
                 return trace.get_tracer_provider()
-            if not candidates:
-                # Not isinstance: it asks lazy stand-ins for their class, which loads them.
-                candidates = [o for o in gc.get_objects() if issubclass(type(o), TracerProvider)]
-            for provider in candidates:
-                if processor in processors_of(provider):
-                    return provider  # type: ignore[no-any-return]
+            if (owner := _owner(processor)) is not None:
+                return owner
         return None
+
+
+def _owner(processor: SpanProcessor) -> trace.TracerProvider | None:
+    # Never by gc.get_objects: it lays hands on what other threads are just building, tuples among
+    # them, which then raises in those threads. What is asked for here refers to our processor.
+    chains = [o for o in gc.get_referrers(processor) if type(o) is tuple]
+    for active in _having(chains, SpanProcessor):
+        for provider in _having([active], TracerProvider):
+            if processor in processors_of(provider):
+                return provider  # type: ignore[no-any-return]
+    return None
+
+
+def _having(values: list[Any], kind: type) -> list[Any]:
+    """The objects of a kind that have one of `values` as an attribute."""
+    holders = gc.get_referrers(*values) if values else []
+    # Not isinstance: it asks lazy stand-ins for their class, which loads them.
+    found = [o for o in holders if issubclass(type(o), kind)]
+    if not found and (dicts := [o for o in holders if type(o) is dict]):
+        found = [o for o in gc.get_referrers(*dicts) if issubclass(type(o), kind)]
+    return found
 
 
 def processors_of(provider: object) -> Sequence[SpanProcessor]:

@@ -160,7 +160,11 @@ def test_a_chat_stream_without_usage_is_unmetered(
     )
     assert list(stream)
     charge = recorded.charge
-    assert (charge.outcome, charge.cost.status, charge.usage_source) == ("ok", "unmetered", "none")
+    assert (charge.outcome, charge.cost.status, charge.usage_source) == (
+        "ok",
+        "unmetered",
+        "not_requested",
+    )
 
 
 @pytest.mark.parametrize("way", [CHAT_STREAM, MESSAGES_STREAM], ids=str)

@@ -40,7 +40,13 @@ def meters(call: Measured) -> dict[Any, Any]:
                 "cached_tokens_details": {"cached_text_tokens": 30, "cached_image_tokens": 40},
                 "output_tokens": 1,
             },
-            {"input": 20, "cache_read": 70, "input_image": 60, "output_image": 1},
+            {
+                "input": 20,
+                "cache_read": 30,
+                "cache_read_image": 40,
+                "input_image": 60,
+                "output_image": 1,
+            },
         ),
     ],
 )
@@ -90,10 +96,70 @@ def test_seconds_keep_the_digits_they_were_written_with() -> None:
     assert str(meters(call)["seconds"]) == "0.1"
 
 
-def test_a_translation_without_usage_stays_unknown() -> None:
+@pytest.mark.parametrize("body", [{"text": "hello"}, "hello", None, b"\xff", [1]])
+def test_a_transcription_that_says_nothing_of_its_usage_stays_unknown(body: Any) -> None:
     call = measured()
-    usage_shapes.read_transcription(call, {"text": "hello"})
+    usage_shapes.read_transcription(call, body)
     assert call.usage is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [({}, {"seconds": 9.5}), ({"usage": {"seconds": 9}}, {"seconds": 9})],
+)
+def test_the_length_of_a_sound_counts_where_there_is_no_usage(
+    usage: dict[str, Any], expected: dict[str, float]
+) -> None:
+    call = measured()
+    usage_shapes.read_transcription(call, {"text": "hello", "duration": 9.5, **usage})
+    assert meters(call) == expected
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        (
+            {
+                "text_tokens": 500,
+                "audio_tokens": 300,
+                "image_tokens": 200,
+                "cached_tokens": 400,
+                "cached_tokens_details": {
+                    "text_tokens": 250,
+                    "audio_tokens": 100,
+                    "image_tokens": 50,
+                },
+            },
+            {
+                "input": 250,
+                "cache_read": 250,
+                "cache_read_audio": 100,
+                "cache_read_image": 50,
+                "input_audio": 200,
+                "input_image": 150,
+            },
+        ),
+        (
+            {"text_tokens": 700, "audio_tokens": 300, "cached_tokens": 400},
+            {"input": 300, "cache_read": 400, "input_audio": 300},
+        ),
+        ({"text_tokens": 1000}, {"input": 1000}),
+    ],
+)
+def test_what_a_conversation_had_cached_is_counted_by_what_it_encodes(
+    details: dict[str, Any], expected: dict[str, int]
+) -> None:
+    call = measured()
+    usage = {
+        "input_tokens": 1000,
+        "input_token_details": details,
+        "output_tokens": 30,
+        "output_token_details": {"text_tokens": 10, "audio_tokens": 20},
+    }
+    usage_shapes.read_realtime(call, {"usage": usage})
+    assert meters(call) == {**expected, "output": 10, "output_audio": 20}
+    assert call.usage is not None
+    assert call.usage.total_tokens == 1030
 
 
 def tools(*items: dict[str, Any], **more: Any) -> Measured:
@@ -154,6 +220,18 @@ def test_images_of_the_tool_are_a_part_of_the_image_model(
     drawn = {"input_tokens": 5, "output_tokens": 100}
     (part,) = tools(tool_usage={"image_gen": drawn}, tools=configured).other_parts
     assert (part.model, dict(part.usage.quantities)) == (model, {"input": 5, "output_image": 100})
+
+
+def test_the_author_of_an_svg_that_a_tool_drew_is_a_part_too() -> None:
+    author = {"model": "gpt-6-sol", "input_tokens": 9, "output_tokens": 7, "reasoning_tokens": 3}
+    drawing = {"type": "image_generation_call", "status": "completed", "svg_usage": author}
+    alone = tools(drawing, {"type": "image_generation_call"}).other_parts
+    assert [(p.model, dict(p.usage.quantities)) for p in alone] == [
+        ("gpt-6-sol", {"input": 9, "output": 4, "reasoning": 3})
+    ]
+    drawn = {"image_gen": {"input_tokens": 5, "output_tokens": 100}}
+    both = tools(drawing, tool_usage=drawn).other_parts
+    assert [part.model for part in both] == ["image_generation", "gpt-6-sol"]
 
 
 def turn(kind: str, sent: int, received: int, **more: Any) -> dict[str, Any]:
