@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: help demo test lint soak bench clean
+.PHONY: help demo test lint soak bench compat clean
 
 help:
 	@echo "make demo    spend per feature and team of a local workload; needs no keys"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint    linters and types only"
 	@echo "make soak    the claims at full size, a line each with its figure; takes minutes"
 	@echo "make bench   what the instrumentation costs, measured here"
+	@echo "make compat  the ways of calling with old and new SDKs, OpenTelemetry and Pythons"
 	@echo "make clean   remove .venv"
 
 demo: $(VENV)/.demo
@@ -30,6 +31,9 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks
+
+compat: $(VENV)/.dev
+	@$(BIN)/python tools/compat.py $(COMPAT_ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -74,12 +74,15 @@ class Call:
         """Whether nothing has ended the call yet."""
         return bool(self._open)
 
-    def enter(self, context: Context, span: Span | None, *, findable: bool) -> None:
-        """Make `span` current, if the call has one of its own; `findable`: the call itself too."""
+    def enter(
+        self, context: Context, span: Span | None, *, visible: bool = True, findable: bool
+    ) -> None:
+        """Take `span` for the call's own; `visible`: make it current; `findable`: the call too."""
         if span is not None:
             self.measured.span = span
             self._own_span = True
-            context = set_span_in_context(span, context)
+            if visible:
+                context = set_span_in_context(span, context)
         if findable:
             context = otel_context.set_value(CALL_KEY, self, context)
         self._token = otel_context.attach(context)

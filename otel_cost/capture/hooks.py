@@ -1,4 +1,4 @@
-"""The attach points: one hook on `request` of each SDK's base client, installed when it loads.
+"""The attach points: a hook on `request` of each SDK's base client, installed when it loads.
 
 `request` is called once per logical call, retries included; no client class of either SDK
 overrides it; and it is looked up late, so that methods bound before still come through it.
@@ -14,6 +14,7 @@ from otel_cost.attributes import NATIVE_ANTHROPIC_SCOPE
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.imports import AfterImport
 from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned, sent
+from otel_cost.capture.websockets import attach as websockets
 from otel_cost.recorder import Recorder
 
 _SDKS: Mapping[str, Sdk] = {
@@ -32,6 +33,7 @@ class Hooks:
         self._patched: list[tuple[type, str, Any, Any]] = []
         self._after_import = AfterImport(
             {name: functools.partial(self._attach, sdk) for name, sdk in _SDKS.items()}
+            | dict.fromkeys(websockets.MODULES, self._attach_websockets)
         )
 
     def install(self, recorder: Recorder) -> None:
@@ -58,6 +60,11 @@ class Hooks:
             self._replace(module, "SyncAPIClient", name, _sync_process_response, sdk)
             self._replace(module, "AsyncAPIClient", name, _async_process_response, sdk)
 
+    def _attach_websockets(self, module: ModuleType) -> None:
+        for owner, name, hook in websockets.points(module):
+            original = owner.__dict__[name]
+            self._put(owner, name, original, hook(original, self._live))
+
     def _replace(
         self,
         module: ModuleType,
@@ -76,7 +83,10 @@ class Hooks:
                 f"otel_cost: this version has no {point}; calls through it are not recorded.",
             )
             return
-        ours = functools.wraps(original)(hook(sdk, original))
+        self._put(owner, name, original, hook(sdk, original))
+
+    def _put(self, owner: type, name: str, original: Any, hook: Callable[..., Any]) -> None:
+        ours = functools.wraps(original)(hook)
         setattr(owner, name, ours)
         self._patched.append((owner, name, ours, original))
 

@@ -29,6 +29,7 @@ _HOSTS: Mapping[str, str] = {
     "services.ai.azure.com": "azure",
     "cognitiveservices.azure.com": "azure",
     "amazonaws.com": "aws",
+    "api.aws": "aws",
     "googleapis.com": "google",
     "openrouter.ai": "openrouter",
     "api.mistral.ai": "mistral",

@@ -156,7 +156,9 @@ def _begin(
             measured.usage_source = "not_requested"
     native = sdk.native_scope is not None and _opens_own_span(client, options)
     span = None if native or endpoint.settles else _open_span(recorder, measured, where)
-    call.enter(context, span, findable=sdk.native_scope is not None)
+    # An SDK that traces sends the current span's ids on: with ours it would where it would not.
+    visible = getattr(client, "_tracer", None) is None
+    call.enter(context, span, visible=visible, findable=sdk.native_scope is not None)
     _watch_parser(call, options)
     return call
 
@@ -240,7 +242,7 @@ def _observe(call: Call, result: Any) -> None:
     # By what the instance holds: asking a pydantic class for what it lacks is slow.
     held = getattr(result, "__dict__", {})
     response = _response_in(result, held)
-    if "_decoder" in held:
+    if "_decoder" in held and response is not result:
         _follow(call, result, result._iterator)
     elif response is None:
         call.body(result)

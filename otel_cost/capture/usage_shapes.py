@@ -4,6 +4,7 @@ Each reader takes a provider's response body and sets what it finds, so that rea
 nothing. Field meanings are those of openai 3.54 and anthropic 2.12.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -21,6 +22,8 @@ _HOSTED: Mapping[str, Meter] = {
 """Output items of hosted tools, and the meter that counts their calls."""
 
 _IMAGE_TOOL, _IMAGE_CALL = "image_generation", "image_generation_call"
+
+_DATE = re.compile(r"-\d{8}")
 
 
 def read_images(call: Measured, body: Any) -> None:
@@ -241,7 +244,9 @@ def _messages(turns: Any) -> list[Any]:
 
 
 def _model(turn: Any, main: str) -> str:
-    return _text(turn, "model") or main
+    """The model of a turn: a turn may name the answering one by its alias, without the date."""
+    named = _text(turn, "model")
+    return main if named is None or _DATE.fullmatch(main.removeprefix(named)) else named
 
 
 def _kind(item: Any) -> str:

@@ -1,0 +1,1 @@
+"""The websockets of the OpenAI SDK: realtime, responses and live."""

@@ -1,0 +1,1 @@
+"""Every way of making a billable call, as one table."""
