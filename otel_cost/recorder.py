@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer, format_span_id, format_trace_id
 from opentelemetry.util.types import AttributeValue
 
@@ -116,11 +117,17 @@ class Recorder:
             book=self.engine.book_version,
         )
 
-    def open_span(self, call: Measured, where: Mapping[str, AttributeValue]) -> Span:
-        """A span for `call`, started with what samplers look at; `where` is on it from then on."""
+    def open_span(
+        self, call: Measured, where: Mapping[str, AttributeValue], context: Context | None = None
+    ) -> Span:
+        """A span for `call`, started with what samplers look at; `where` is on it from then on.
+
+        Its parent is the current span, or that of another `context`.
+        """
         model = call.request_model
         span = self._tracer().start_span(
             call.operation if model is None else f"{call.operation} {model}",
+            context,
             kind=SpanKind.CLIENT,
             attributes=attributes.of_request(call.operation, call.provider, model),
             start_time=call.started_at,

@@ -18,6 +18,7 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 """What may stand before a body, a byte order mark among it."""
 _FIELDS = (b"data:", b"event:")
 """How a server-sent event begins, and hardly any text does."""
+_JSON = "application/json"
 _MEDIA = ("audio/", "video/", "image/")
 
 
@@ -27,21 +28,22 @@ class BodyReader:
     Bytes that cannot be unpacked or decoded end the reading, and nothing more is said of the body.
     """
 
-    __slots__ = ("_frames", "_head", "_kept", "_type", "_unpack", "skim")
+    __slots__ = ("_frames", "_head", "_is_text", "_kept", "_unpack", "skim")
 
     def __init__(self, content_type: str, content_encoding: str) -> None:
         self.skim = False
         """Whether only events that tell of usage, an error or the end are still wanted."""
-        self._type = content_type.partition(";")[0].strip().lower()
+        kind = content_type.partition(";")[0].strip().lower()
+        self._is_text = kind.startswith("text/")
         self._frames: ServerSentEvents | AwsFrames | None = None
         self._kept: _Kept | None = None
         self._head: bytes | None = None
         """The first bytes, until they show what the body is."""
-        if self._type == "text/event-stream":
+        if kind == "text/event-stream":
             self._frames = ServerSentEvents()
-        elif self._type == "application/vnd.amazon.eventstream":
+        elif kind == "application/vnd.amazon.eventstream":
             self._frames = AwsFrames()
-        elif not self._type.startswith(_MEDIA):
+        elif not kind.startswith(_MEDIA):
             self._head = b""
         try:
             self._unpack = unpacker(content_encoding)
@@ -69,7 +71,6 @@ class BodyReader:
 
     def last_events(self) -> Sequence[Event]:
         """At the end of the body: the event that no blank line ended."""
-        self._settle()
         return () if self._frames is None else self._frames.last(skim=self.skim)
 
     def finish(self) -> Any:
@@ -86,24 +87,22 @@ class BodyReader:
         if self._kept is not None:
             self._kept.add(data)
         elif self._head is not None:
-            self._head += data
-            begun = self._head.lstrip(_BLANK)
-            if len(self._head) >= END or (begun and not _may_be_field(begun)):
+            begun = self._head + data
+            self._head = begun if self._is_text else begun.lstrip(_BLANK)
+            if not any(field.startswith(self._head) for field in _FIELDS):
                 return self._settle()
         return ()
 
     def _settle(self) -> Sequence[Event]:
         """Decide by its first bytes what the body is, and read them."""
-        head, self._head = self._head, None
-        if head is None:
+        begun, self._head = self._head, None
+        if begun is None:
             return ()
-        begun = head.lstrip(_BLANK)
-        is_text = self._type.startswith("text/")
-        if begun.startswith(_FIELDS) or (begun.startswith(b":") and not is_text):
-            self._frames, head = ServerSentEvents(), begun
-        elif is_text or self._type.endswith("json") or begun.startswith((b"{", b"[")):
-            self._kept = _Kept(is_text=is_text)
-        return self._read(head)
+        if begun.startswith(_FIELDS) or (begun.startswith(b":") and not self._is_text):
+            self._frames = ServerSentEvents()
+        elif self._is_text or begun.startswith((b"{", b"[")):
+            self._kept = _Kept(is_text=self._is_text)
+        return self._read(begun)
 
     def _give_up(self) -> None:
         self._unpack = _nothing
@@ -112,10 +111,6 @@ class BodyReader:
 
 def _nothing(data: bytes) -> Iterator[bytes]:  # noqa: ARG001 - it unpacks nothing any more
     return iter(())
-
-
-def _may_be_field(begun: bytes) -> bool:
-    return any(field.startswith(begun) for field in _FIELDS)
 
 
 class _Kept:
@@ -147,7 +142,7 @@ class _Kept:
     def value(self) -> Any:
         if self._is_large and not self._is_text:
             return _from_ends(bytes(self._start), bytes(self._tail[-END:]))
-        text = self._start.decode("utf-8", "replace").removeprefix("\ufeff")
+        text = self._start.decode("utf-8-sig", "replace")
         if not self._is_text or text.lstrip().startswith(("{", "[")):
             with suppress(ValueError, RecursionError):
                 return json.loads(text)
@@ -155,13 +150,13 @@ class _Kept:
 
 
 _FORWARDS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{}]', re.DOTALL)
-_BACKWARDS = re.compile(rb'"[^"]*+(?:"(?=\\(?:\\\\)*+(?!\\))[^"]*+)*+"|["\[\]{}]')
+_BACKWARDS = re.compile(rb'"[^"]*+(?:"\\[^"]*+)*+"|["\[\]{}]')
 """Strings and marks of JSON that is read from its end; a lone quote is of a string cut in two."""
 
 
 def _from_ends(start: bytes, end: bytes) -> dict[str, Any] | None:
     """The members of an object that stand whole near its start or its end."""
-    start, end = start.lstrip(_BLANK), end.rstrip()
+    end = end.rstrip()
     if not start.startswith(b"{") or not end.endswith(b"}"):
         return None
     first = _outermost_comma(start, _FORWARDS, inwards=b"{[")
@@ -181,8 +176,6 @@ def _outermost_comma(data: bytes, marks: re.Pattern[bytes], *, inwards: bytes) -
             return found
         if len(mark) == 1:
             depth += 1 if mark in inwards else -1
-            if depth == 0:
-                return found
     return max(found, data.rfind(b",", at)) if depth == 1 else found
 
 
@@ -196,7 +189,7 @@ def _members(data: bytes) -> dict[str, Any]:
 
 def read_whole(content: bytes, content_type: str) -> Any:
     """What `BodyReader.finish` says of a body that is here already, and unpacked."""
-    if len(content) <= WHOLE and content_type.startswith("application/json"):
+    if content.startswith(b"{") and content_type.startswith(_JSON) and len(content) <= WHOLE:
         with suppress(ValueError, RecursionError):
             return json.loads(content)
     reader = BodyReader(content_type, "")

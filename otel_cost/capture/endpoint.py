@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from otel_cost import attributes
 from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
 
@@ -122,3 +123,13 @@ def host_and_port(url: Any) -> tuple[str | None, int | None]:
     host, port = getattr(url, "host", None), getattr(url, "port", None)
     default = 443 if getattr(url, "scheme", "https") == "https" else 80
     return (str(host) if host else None), (port if isinstance(port, int) else default)
+
+
+def where_of(platform: Platform) -> Mapping[str, str | int]:
+    """Where a platform answers, as a span says it."""
+    found: dict[str, str | int] = {}
+    if platform.host is not None:
+        found[attributes.SERVER_ADDRESS] = platform.host
+        if platform.port is not None:
+            found[attributes.SERVER_PORT] = platform.port
+    return found

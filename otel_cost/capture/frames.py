@@ -38,7 +38,6 @@ class ServerSentEvents:
     def feed(self, data: bytes, *, skim: bool) -> Sequence[Event]:
         """The events that end in these bytes; with `skim` only those that tell something."""
         if skim and not self._pending and data.endswith(_ENDS) and not _tells(data):
-            self._begun, self._after_return = True, False
             return ()
         if self._after_return or b"\r" in data:
             data = self._with_line_feeds(data)
@@ -113,10 +112,10 @@ def _object(data: bytes) -> Event | None:
     if not data.lstrip().startswith(b"{"):
         return None
     try:
-        value = json.loads(data.decode("utf-8", "replace"))
+        value: Event = json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value
 
 
 _PRELUDE = struct.Struct("!III")
@@ -186,7 +185,6 @@ class AwsFrames:
         else:
             return None
         self._broken = True
-        held.clear()
         return None
 
 

@@ -46,16 +46,15 @@ def _chain(first: Unpack, second: Unpack) -> Unpack:
 class _Members:
     """Unpacks one or more packed members, one after the other, as gzip and zstd may have them."""
 
-    __slots__ = ("_current", "_following", "_over", "_start")
+    __slots__ = ("_current", "_following", "_start")
 
     def __init__(self, start: Callable[[], Any]) -> None:
         self._start = start
         self._current = start()
         self._following = False
-        self._over = False
 
     def __call__(self, data: bytes) -> Iterator[bytes]:
-        while data and not self._over:
+        while data:
             if self._current.eof:
                 self._current, self._following = self._start(), True
             try:
@@ -63,7 +62,7 @@ class _Members:
             except Exception as error:  # every library has exceptions of its own
                 if not self._following:
                     raise UnreadableError("corrupt") from error
-                self._over = True  # what follows the last member is padding
+                return  # what follows the last member is padding
             data = self._current.unused_data if self._current.eof else b""
 
 

@@ -9,13 +9,13 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NoOpTracer, Span
 
-from otel_cost import attributes, faults
+from otel_cost import faults
 from otel_cost.attribution.context import current
 from otel_cost.capture import captured
 from otel_cost.capture.body import BodyReader, read_whole
 from otel_cost.capture.call import Call
 from otel_cost.capture.content import listening
-from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, text
+from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, text, where_of
 from otel_cost.capture.include_usage import asking, is_asked, is_chat_stream, may_ask
 from otel_cost.capture.streams import AsyncMeteredIterator, MeteredIterator, watch_body
 from otel_cost.measured import Measured
@@ -188,7 +188,7 @@ def _platform(sdk: Sdk, client: Any) -> tuple[Platform, _Where]:
     known = _platforms.get(id(url))
     if known is None or known[0] is not url:
         platform = sdk.platform(client)
-        known = (url, platform, _where(platform))
+        known = (url, platform, where_of(platform))
         # The module-level clients take their URL from a variable that may change at any time.
         if client.base_url is url and not type(client).__name__.startswith("_"):
             if len(_platforms) >= _MAX_PLATFORMS:
@@ -202,15 +202,6 @@ def _request_model(options: Any) -> str | None:
         if isinstance(body, dict) and (model := text(body, "model")):
             return model
     return None
-
-
-def _where(platform: Platform) -> _Where:
-    found: dict[str, str | int] = {}
-    if platform.host is not None:
-        found[attributes.SERVER_ADDRESS] = platform.host
-    if platform.port is not None:
-        found[attributes.SERVER_PORT] = platform.port
-    return found
 
 
 def _opens_own_span(client: Any, options: Any) -> bool:

@@ -4,8 +4,10 @@ import base64
 import gzip
 import json
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -33,16 +35,25 @@ def server_sent(events: Iterable[Mapping[str, Any]], end: str = "\n") -> bytes:
     return end.join([*lines, "data: [DONE]", "", ""]).encode()
 
 
+def prelude(length: int, in_headers: int) -> bytes:
+    """What a frame begins with."""
+    lengths = struct.pack("!II", length, in_headers)
+    return lengths + struct.pack("!I", zlib.crc32(lengths))
+
+
+def summed(begun: bytes) -> bytes:
+    """With its checksum, which is what a frame ends with."""
+    return begun + struct.pack("!I", zlib.crc32(begun))
+
+
 def frame(payload: bytes, **headers: str) -> bytes:
     """A frame of an AWS event stream; `_` in the name of a header stands for `-`."""
-    packed = b"\x01d\x08" + bytes(8) + b"\x01b\x06\x00\x02xy" + b"\x01t\x00"
+    packed = b"\x01d\x08" + b"\xff" * 8 + b"\x01b\x06\x00\x02xy" + b"\x01t\x00"
     for name, value in headers.items():
         said = b":" + name.replace("_", "-").encode()
         packed += struct.pack("!B", len(said)) + said
         packed += struct.pack("!BH", 7, len(value)) + value.encode()
-    head = struct.pack("!II", len(packed) + len(payload) + 16, len(packed))
-    head += struct.pack("!I", zlib.crc32(head)) + packed + payload
-    return head + struct.pack("!I", zlib.crc32(head))
+    return summed(prelude(len(packed) + len(payload) + 16, len(packed)) + packed + payload)
 
 
 def chunk(event: Any) -> bytes:
@@ -97,3 +108,15 @@ ENCODINGS: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
     "several": ("gzip, identity,BR", lambda data: brotli.compress(gzip.compress(data))),
 }
 """Name to header and encoder."""
+
+
+@contextmanager
+def growth(most: int) -> Iterator[None]:
+    """No more memory than this (bytes) is taken at any time within."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most

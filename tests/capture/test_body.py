@@ -11,8 +11,7 @@ import anthropic._streaming
 import openai
 import openai._streaming
 import pytest
-from anthropic.lib.bedrock._stream_decoder import AWSEventStreamDecoder
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otel_cost.capture import inflate
@@ -25,8 +24,6 @@ from tests.capture.bodies import (
     EVENTS,
     SSE,
     brotli,
-    chunk,
-    frame,
     framed,
     pieces,
     server_sent,
@@ -55,12 +52,15 @@ BODIES: Mapping[str, tuple[str, bytes, Sequence[Any], Any]] = {
     "text": ("text/vtt", SUBTITLES.encode(), (), SUBTITLES),
     "text like json": ("text/plain", b"[Music] da", (), "[Music] da"),
     "text like sse": ("text/plain", b"\nevents", (), "\nevents"),
+    "text in doubt": ("text/plain", b"even", (), "even"),
     "text like a comment": ("text/plain", b":-) data", (), ":-) data"),
     "text not in utf-8": ("text/plain", b"a\xffb", (), "a\ufffdb"),
     "audio": ("audio/mpeg", b"ID3\x00{data: 1}", (), None),
     "video like json": ("video/mp4", b'{"a": 1}', (), None),
     "bytes": ("application/octet-stream", b"\x00data: {}\n\n", (), None),
     "bytes like json": ("application/octet-stream", b"{\x00\xff\xfe", (), None),
+    "json scalar": ("application/json", b'"usage"', (), None),
+    "text bom": ("text/plain", b"\xef\xbb\xbfa", (), "a"),
     "empty": ("application/json", b"", (), None),
     "no json": ("application/json", b"<html>", (), None),
     "json cut off": ("application/json", json.dumps(ANSWER).encode()[:-1], (), None),
@@ -136,6 +136,7 @@ LINES = st.sampled_from(
 
 
 @pytest.mark.parametrize("sdk", [openai._streaming, anthropic._streaming])
+@example([('data: {"type": "in', "\n"), ('data: two"}', "\n"), ("", "\n")])
 @given(st.lists(st.tuples(LINES, st.sampled_from(["\n", "\r\n", "\r"]))))
 def test_events_are_told_apart_as_the_sdks_do_it(sdk: Any, lines: list[tuple[str, str]]) -> None:
     body = "".join(line + end for line, end in lines).encode() + b"\n\n"
@@ -175,47 +176,6 @@ def test_an_event_without_a_type_is_of_the_type_that_names_it() -> None:
     assert event == {"type": "error", "message": "no"}
 
 
-EXCEPTION = frame(
-    b'{"message": "slow down"}', exception_type="throttlingException", message_type="exception"
-)
-ERROR = frame(b"", error_code="gone", error_message="it broke", message_type="error")
-
-
-def test_aws_frames_are_read_as_the_sdk_reads_them() -> None:
-    others = [frame(b"{}", event_type="other", message_type="event"), frame(b""), chunk([1])]
-    body = framed(EVENTS[:2]) + b"".join(others) + framed(EVENTS[2:]) + EXCEPTION + ERROR
-    sent = [json.loads(e.data) for e in AWSEventStreamDecoder().iter_bytes(iter([body]))]
-    read = list(BodyReader(AWS, "").feed(body))
-    assert read == [event for event in sent if isinstance(event, dict)]
-    assert read[-2:] == [
-        {"type": "error", "error": {"type": "throttlingException", "message": "slow down"}},
-        {"type": "error", "error": {"type": "gone", "message": "it broke"}},
-    ]
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        b"HTTP/1.1 500 no frame at all",
-        EXCEPTION[:-1] + b"\x00",
-        EXCEPTION[:8] + b"\x00\x00\x00\x00" + EXCEPTION[12:],
-        EXCEPTION[:20] + b"\xff" + EXCEPTION[21:],
-    ],
-)
-def test_nothing_is_read_after_a_broken_frame(broken: bytes) -> None:
-    reader = BodyReader(AWS, "")
-    assert list(reader.feed(chunk(EVENTS[0]) + broken + chunk(EVENTS[1]))) == EVENTS[:1]
-    assert not reader.feed(chunk(EVENTS[1]))
-
-
-@pytest.mark.parametrize(
-    "payload", [b"", b"no json", b'{"bytes": 5}', b'{"bytes": "%"}', b'{"bytes": "AAAA"}', b"[]"]
-)
-def test_a_frame_that_holds_no_event_is_passed_over(payload: bytes) -> None:
-    odd = frame(payload, event_type="chunk", message_type="event")
-    assert list(BodyReader(AWS, "").feed(odd + chunk(EVENTS[0]))) == EVENTS[:1]
-
-
 @pytest.mark.parametrize("name", ["sse", "sse crlf", "sse cr", "aws"])
 @pytest.mark.parametrize("encoding", ["none", "gzip", "br", "zstd"])
 def test_a_stream_that_is_cut_holds_what_came(name: str, encoding: str) -> None:
@@ -252,6 +212,13 @@ def test_what_came_before_the_corruption_is_read() -> None:
     assert list(reader.feed(good)) == EVENTS[:2]
     assert not reader.feed(b"\xff" * 50)
     assert not reader.feed(gzip.compress(server_sent(EVENTS)))
+
+
+def test_of_a_corrupt_text_nothing_is_read() -> None:
+    squeeze = zlib.compressobj(wbits=31)
+    good = squeeze.compress(SUBTITLES.encode()) + squeeze.flush(zlib.Z_SYNC_FLUSH)
+    assert read(BodyReader("text/vtt", "gzip"), iter([good])) == ([], SUBTITLES)
+    assert read(BodyReader("text/vtt", "gzip"), iter([good, b"\xff" * 50])) == ([], None)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span
 
-from otel_cost import attributes, faults
-from otel_cost.attribution.context import current, detach
+from otel_cost import faults
+from otel_cost.attribution.context import current
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, Platform, text
+from otel_cost.capture.endpoint import Endpoint, Platform, text, where_of
 from otel_cost.capture.websockets.session import Session, named
 from otel_cost.measured import Measured
 from otel_cost.recorder import Recorder, new_charge_id
@@ -80,7 +80,7 @@ class Line:
         self._left = False
         self._socket: Any = None
         self._platform = Platform("openai", None, None)
-        self._where: dict[str, str | int] = {}
+        self._where: Mapping[str, str | int] = {}
 
     def goes_over(self, socket: Any, attached: _Attached | None) -> None:
         """It goes over `socket` now, to the session that `attached` finds in the address, if any.
@@ -89,16 +89,16 @@ class Line:
         """
         if socket is self._socket:
             return
-        is_new, self._socket = self._socket is None, socket
+        self._socket = socket
         address = address_of(socket)
         self._platform = openai.platform(SimpleNamespace(base_url=address))
-        self._where = _where(self._platform)
+        self._where = where_of(self._platform)
         self.asked = text(address.query, "model") or text(address.query, "deployment")
         name = None if attached is None else attached(address)
         self.attached = name is not None
         if name is not None:
             self.join(name)
-        elif not is_new:
+        else:
             self._move(Session())
 
     def join(self, name: str, *, anew: bool = False) -> None:
@@ -156,20 +156,8 @@ class Line:
 
     def _open_span(self, measured: Measured, context: Context) -> Span | None:
         """A span of ours; `None` where the application's own tracing raises: the call counts."""
-        token = otel_context.attach(context)
         try:
-            return self.recorder.open_span(measured, self._where)
+            return self.recorder.open_span(measured, self._where, context)
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("starting a span", error)
             return None
-        finally:
-            detach(token)
-
-
-def _where(platform: Platform) -> dict[str, str | int]:
-    found: dict[str, str | int] = {}
-    if platform.host is not None:
-        found[attributes.SERVER_ADDRESS] = platform.host
-        if platform.port is not None:
-            found[attributes.SERVER_PORT] = platform.port
-    return found

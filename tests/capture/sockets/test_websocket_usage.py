@@ -370,6 +370,7 @@ def test_a_live_session_is_billed_by_its_last_word(
         live("usage.updated", name, 10.25),
         live("usage.updated", name, 20.5),
         live("closed", name, 31.75, reason="close_requested"),
+        live("closed", name, 31.75, reason="close_requested"),
         live("usage.updated", name, 31.75),
         asynchronous=asynchronous,
     )

@@ -199,12 +199,28 @@ def test_a_session_and_who_is_attached_to_it_are_billed_once(
             server.plays(*delegated, live("usage.updated", name, 20.5), Close())
             with connect("sideband", made) as sideband:
                 received += list(sideband)
+                sideband.close()  # and once more at the end of the block
             ready.set()
             received += list(primary)
     response, whole = recorded.charges
     assert (response.response_id, response.usage.total_tokens) == ("resp_1", 3)
     assert (whole.response_id, whole.usage.quantities) == (name, {"seconds": Decimal("30.75")})
     assert len(received) == 7
+
+
+def test_a_call_that_several_connections_are_told_of_is_billed_once(
+    recorded: Recording, server: WebsocketServer
+) -> None:
+    for _ in range(2):
+        server.plays(session(), created("resp_1"), done("resp_1", tokens(10, 4)), Close())
+    with client(server) as made:
+        try:
+            one, other = (made.realtime.connect(call_id="rtc_1") for _ in range(2))
+        except TypeError:
+            pytest.skip("this SDK joins no calls")
+        with one as first, other as second:
+            assert len(list(first)) == len(list(second)) == 3
+    assert recorded.charge.usage.quantities == {"input": 10, "output": 4}
 
 
 def test_coming_back_to_a_session_bills_what_came_since(
