@@ -23,6 +23,7 @@ class Recording:
         self._charges: list[Charge] = []
         self.provider.add_span_processor(otel_cost.CostSpanProcessor())
         self.provider.add_span_processor(SimpleSpanProcessor(self.exported))
+        otel_cost.instrument(self.provider)  # finding it takes a look at all objects
         otel_cost.add_sink(self._charges.append)
 
     @property

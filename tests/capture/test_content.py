@@ -106,11 +106,10 @@ def marks(home: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("infer", ["false", "true"])
 def test_no_byte_of_a_prompt_or_an_answer_leaves_the_application(
-    providers: LocalProviders, langfuse: OtlpReceiver, tmp_path: Path, infer: str
+    providers: LocalProviders, langfuse: OtlpReceiver, tmp_path: Path
 ) -> None:
-    run(providers, langfuse, tmp_path, OTEL_COST_INFER_USAGE=infer)
+    run(providers, langfuse, tmp_path)
     assert marks(tmp_path) == set()
     for request in langfuse.requests:
         assert ASKED.encode() not in request.body
@@ -120,7 +119,8 @@ def test_no_byte_of_a_prompt_or_an_answer_leaves_the_application(
 def test_where_it_is_asked_for_it_is_on_the_spans_and_only_there(
     providers: LocalProviders, langfuse: OtlpReceiver, tmp_path: Path
 ) -> None:
-    spans = run(providers, langfuse, tmp_path, OTEL_COST_CAPTURE_CONTENT="true")
+    said = {"OTEL_COST_CAPTURE_CONTENT": "true", "OTEL_COST_INFER_USAGE": "true"}
+    spans = run(providers, langfuse, tmp_path, **said)
     assert marks(tmp_path) == set()
     assert all(ASKED in str(span.attributes[OBSERVATION_INPUT]) for span in spans)
     answered = [s for s in spans if ANSWERED in str(s.attributes.get(OBSERVATION_OUTPUT))]
