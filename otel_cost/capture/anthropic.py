@@ -15,6 +15,7 @@ from otel_cost.capture.endpoint import (
     count,
     fields,
     host_and_port,
+    kinds_of,
     served,
     text,
 )
@@ -43,13 +44,13 @@ def platform(client: Any) -> Platform:
     """Who answers a client's requests: Anthropic, or the cloud that the client's class names."""
     host, port = host_and_port(client.base_url)
     named = getattr(type(client), "_gen_ai_provider_name", None)
-    kind = type(client).__name__
+    kinds = kinds_of(client)
     provider = _PLATFORMS.get(named if isinstance(named, str) else "", "anthropic")
-    if "Bedrock" in kind:
+    if "Bedrock" in kinds:
         provider = "aws"
-    elif "Vertex" in kind:
+    elif "Vertex" in kinds:
         provider = "google"
-    elif "Foundry" in kind:
+    elif "Foundry" in kinds:
         provider = "azure"
     return Platform(provider, host, port)
 

@@ -59,7 +59,7 @@ class Call:
         self.where: Mapping[str, str | int] = _NOWHERE
         """What a span that is opened in the end says of the server."""
         self._reader: BodyReader | None = None
-        self._hops: list[Measured] = []
+        self._hops: tuple[Measured, ...] = ()
         self._recorder = recorder
         self._endpoint = endpoint
         self._state = _WHOLE
@@ -116,7 +116,7 @@ class Call:
         read = Measured("", self.measured.provider, "", 0, self.measured.request_model)
         self._endpoint.read_body(read, body)
         if read.usage is not None:
-            self._hops.append(read)
+            self._hops = (*self._hops, read)
 
     def body(self, body: Any) -> None:
         """The whole answer is here, as a model or decoded: read it, and the call is over."""

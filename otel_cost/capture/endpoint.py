@@ -62,6 +62,8 @@ class Endpoint:
 
 def endpoint_at(endpoints: Mapping[str, Endpoint], method: str, path: str) -> Endpoint | None:
     """The row for a request: by path for POST, else by method and path; `*` is one id."""
+    if not path.startswith("/"):  # as in `client.post("chat/completions")`
+        path = f"/{path}"
     key = path if method.lower() == "post" else f"{method.lower()} {path}"
     found = endpoints.get(key)
     if found is None and (parts := key.split("/", 3))[2:]:
@@ -123,6 +125,11 @@ def host_and_port(url: Any) -> tuple[str | None, int | None]:
     host, port = getattr(url, "host", None), getattr(url, "port", None)
     default = 443 if getattr(url, "scheme", "https") == "https" else 80
     return (str(host) if host else None), (port if isinstance(port, int) else default)
+
+
+def kinds_of(client: Any) -> str:
+    """The names of a client's classes: an application's own subclass is known by what it is of."""
+    return " ".join(kind.__name__ for kind in type(client).__mro__)
 
 
 def where_of(platform: Platform) -> Mapping[str, str | int]:

@@ -15,6 +15,7 @@ from otel_cost.capture.endpoint import (
     count,
     fields,
     host_and_port,
+    kinds_of,
     served,
     text,
 )
@@ -45,22 +46,27 @@ _HOSTS: Mapping[str, str] = {
 }
 """Who answers at a host (or below it); anyone else is taken for a gateway to OpenAI's models."""
 
+_CLIENTS: Mapping[str, str] = {"Azure": "azure", "Bedrock": "aws"}
+"""Who is meant by clients of these kinds, whatever gateway they go through."""
+
 _REGIONS = frozenset({"us", "eu", "au", "in", "jp"})
 """Regional hosts of OpenAI: `eu.api.openai.com` and so on."""
 
 
 def platform(client: Any) -> Platform:
-    """Who answers a client's requests, by the host of its base URL."""
+    """Who answers a client's requests, by the host of its base URL, else by the client's kind."""
     host, port = host_and_port(client.base_url)
     if host is None:
         return Platform("openai", None, port)
-    if host.endswith("api.openai.com"):
+    if host == "api.openai.com" or host.endswith(".api.openai.com"):
         region = host.partition(".")[0]
         return Platform("openai", host, port, region if region in _REGIONS else None)
     for suffix, provider in _HOSTS.items():
         if host == suffix or host.endswith("." + suffix):
             return Platform(provider, host, port)
-    return Platform("openai", host, port)
+    kinds = kinds_of(client)
+    named = (provider for word, provider in _CLIENTS.items() if word in kinds)
+    return Platform(next(named, "openai"), host, port)
 
 
 def _completion_usage(usage: Mapping[str, Any]) -> Usage | None:
