@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextvars import Token
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -12,7 +12,6 @@ from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 from otel_cost import attributes, faults
 from otel_cost.attribution.context import detach
 from otel_cost.capture import captured
-from otel_cost.capture.body import BodyReader
 from otel_cost.capture.endings import add_hops, is_charged, is_cut, is_refusal
 from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.charge import Outcome
@@ -20,6 +19,9 @@ from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
 from otel_cost.recorder import CALL_KEY, Recorder
 from otel_cost.span_end import shadow_end
+
+if TYPE_CHECKING:
+    from otel_cost.capture.body import BodyReader
 
 _NOWHERE: Mapping[str, str | int] = {}
 _WHOLE = StreamState()
@@ -105,7 +107,7 @@ class Call:
         """Whether the application reads the body's bytes itself."""
         return self._reader is not None
 
-    def stream(self, reader: BodyReader | None = None) -> None:
+    def stream(self, reader: "BodyReader | None" = None) -> None:
         """The answer comes piece by piece; with a `reader`, as bytes to the application itself."""
         self.streaming, self._reader = True, reader
         self._state = StreamState()

@@ -14,7 +14,7 @@ from otel_cost.attributes import NATIVE_ANTHROPIC_SCOPE
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.imports import AfterImport
 from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned, sent
-from otel_cost.capture.websockets import attach as websockets
+from otel_cost.capture.websockets import MODULES
 from otel_cost.recorder import Recorder
 
 _SDKS: Mapping[str, Sdk] = {
@@ -33,7 +33,7 @@ class Hooks:
         self._patched: list[tuple[type, str, Any, Any]] = []
         self._after_import = AfterImport(
             {name: functools.partial(self._attach, sdk) for name, sdk in _SDKS.items()}
-            | dict.fromkeys(websockets.MODULES, self._attach_websockets)
+            | dict.fromkeys(MODULES, self._attach_websockets)
         )
 
     def install(self, recorder: Recorder) -> None:
@@ -61,7 +61,9 @@ class Hooks:
             self._replace(module, "AsyncAPIClient", name, _async_process_response, sdk)
 
     def _attach_websockets(self, module: ModuleType) -> None:
-        for owner, name, hook in websockets.points(module):
+        from otel_cost.capture.websockets.attach import points
+
+        for owner, name, hook in points(module):
             original = owner.__dict__[name]
             self._put(owner, name, original, hook(original, self._live))
 

@@ -12,7 +12,6 @@ from opentelemetry.trace import NoOpTracer, Span
 from otel_cost import faults
 from otel_cost.attribution.context import current
 from otel_cost.capture import captured
-from otel_cost.capture.body import BodyReader, read_whole
 from otel_cost.capture.call import Call
 from otel_cost.capture.content import listening
 from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, text, where_of
@@ -237,11 +236,19 @@ def _observe(call: Call, result: Any) -> None:
         _follow(call, result, result._iterator)
     elif response is None:
         call.body(result)
-    elif not response.is_closed:
-        kind, encoding = _header(response, "content-type"), _header(response, "content-encoding")
-        call.stream(BodyReader(kind, encoding))
+    else:
+        _read_along(call, response)
+
+
+def _read_along(call: Call, response: Any) -> None:
+    """The application has the HTTP response itself: read it now, or as it goes by."""
+    from otel_cost.capture.body import BodyReader, read_whole  # not at start-up: few need it
+
+    kind = _header(response, "content-type")
+    if not response.is_closed:
+        call.stream(BodyReader(kind, _header(response, "content-encoding")))
         watch_body(response, call)
-    elif (kind := _header(response, "content-type")).startswith(_EVENTS):
+    elif kind.startswith(_EVENTS):
         call.stream(BodyReader(kind, ""))
         call.data(response.content)
         call.read_out()
@@ -263,6 +270,8 @@ def _header(response: Any, name: str) -> str:
 
 def _pass(call: Call, result: Any) -> None:
     """One of the answers that a middleware may choose from, or ask again after."""
+    from otel_cost.capture.body import read_whole
+
     response = _response_in(result, getattr(result, "__dict__", {}))
     if response is not None and response.is_success and response.is_closed:
         call.hop(read_whole(response.content, _header(response, "content-type")))

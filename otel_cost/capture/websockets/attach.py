@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from otel_cost import faults
 from otel_cost.capture.endpoint import fields, text
+from otel_cost.capture.websockets import CONNECTIONS
 from otel_cost.capture.websockets.kind import Kind, Told, speak
 from otel_cost.capture.websockets.line import Line
 from otel_cost.capture.websockets.live import LIVE
@@ -19,19 +20,10 @@ from otel_cost.capture.websockets.realtime import REALTIME
 from otel_cost.capture.websockets.responses import RESPONSES
 from otel_cost.recorder import Recorder
 
-_KINDS: Mapping[str, Kind] = {
-    "openai.resources.realtime.realtime": REALTIME,
-    "openai.resources.beta.realtime.realtime": REALTIME,
-    "openai.resources.responses.responses": RESPONSES,
-    "openai.resources.beta.responses.responses": RESPONSES,
-    "openai.resources.live.live": LIVE,
-    "openai.resources.live.forks": LIVE,
-    "openai.resources.live.sideband": LIVE,
-}
-"""By the module of the connection's class. Translations say nothing of usage in any event."""
-
-MODULES: tuple[str, ...] = ("openai._websocket_connection", *_KINDS)
-"""The modules that have attach points; older SDKs lack some of them."""
+_KINDS: Mapping[str, Kind] = dict(
+    zip(CONNECTIONS, (REALTIME, REALTIME, RESPONSES, RESPONSES, LIVE, LIVE, LIVE), strict=True)
+)
+"""By the module of the connection's class."""
 
 Hook: TypeAlias = Callable[[Any, list[Recorder]], Callable[..., Any]]
 """Makes the stand-in of a method. The list holds the recorder; while it is empty, every call goes

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from otel_cost.capture.websockets.attach import MODULES
+from otel_cost.capture.websockets import MODULES
 from tests.websocket_server import Close, Step, WebsocketServer
 
 _KINDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
