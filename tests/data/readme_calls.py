@@ -18,12 +18,13 @@ def one_after_the_other() -> Iterator[str]:
     """The ids of five calls."""
     gpt: Any = openai.OpenAI()
     claude: Any = anthropic.Anthropic()
-    yield gpt.chat.completions.create(**CHAT).id
-    yield [chunk.id for chunk in gpt.chat.completions.create(**CHAT, **STREAM)][-1]
-    yield gpt.responses.create(model="gpt-4o", input="Hello").id
-    yield claude.messages.create(**MESSAGE).id
-    events = list(claude.messages.create(**MESSAGE, stream=True))
-    yield events[0].message.id
+    with gpt, claude:
+        yield gpt.chat.completions.create(**CHAT).id
+        yield [chunk.id for chunk in gpt.chat.completions.create(**CHAT, **STREAM)][-1]
+        yield gpt.responses.create(model="gpt-4o", input="Hello").id
+        yield claude.messages.create(**MESSAGE).id
+        events = list(claude.messages.create(**MESSAGE, stream=True))
+        yield events[0].message.id
 
 
 async def at_once() -> list[str]:
