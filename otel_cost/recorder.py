@@ -119,11 +119,21 @@ class Recorder:
 
     def open_span(
         self, call: Measured, where: Mapping[str, AttributeValue], context: Context | None = None
-    ) -> Span:
+    ) -> Span | None:
         """A span for `call`, started with what samplers look at; `where` is on it from then on.
 
-        Its parent is the current span, or that of another `context`.
+        Its parent is the current span, or that of another `context`. `None` where the application's
+        own tracing raises: the call counts all the same.
         """
+        try:
+            return self._start_span(call, where, context)
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("starting a span", error)
+            return None
+
+    def _start_span(
+        self, call: Measured, where: Mapping[str, AttributeValue], context: Context | None
+    ) -> Span:
         model = call.request_model
         span = self._tracer().start_span(
             call.operation if model is None else f"{call.operation} {model}",

@@ -81,7 +81,7 @@ FAULTS = {
     "readers": Fault(_readers, "unmetered", stamped=True),
     "attributes": Fault(lambda patch: patch.setattr(attributes, "of_call", fail), None),
     "write": Fault(lambda patch: patch.setattr(Recorder, "write", fail), None),
-    "open_span": Fault(lambda patch: patch.setattr(Recorder, "open_span", fail), None),
+    "open_span": Fault(lambda patch: patch.setattr(Recorder, "_start_span", fail), None),
 }
 
 

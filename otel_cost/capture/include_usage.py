@@ -27,17 +27,16 @@ def is_chat_stream(options: Any, arguments: Mapping[str, Any]) -> bool:
     return bool(arguments.get("stream")) and isinstance(body, dict) and bool(body.get("stream"))
 
 
-def is_asked(options: Any) -> bool:
+def is_asked(body: Mapping[str, Any]) -> bool:
     """Whether the request itself asks for usage."""
-    for body in (options.extra_json, options.json_data):
-        if isinstance(body, dict) and _OPTION in body:
-            return bool(fields(body[_OPTION]).get("include_usage"))
-    return False
+    return bool(fields(body.get(_OPTION)).get("include_usage"))
 
 
-def may_ask(policy: Policy, platform: Platform, client: Any, options: Any) -> bool:
-    """Whether to ask for usage on the application's behalf."""
-    if policy == "never" or _says_something(options) or _is_raw(options):
+def may_ask(
+    policy: Policy, platform: Platform, client: Any, options: Any, body: Mapping[str, Any]
+) -> bool:
+    """Whether to ask for usage on the application's behalf; `body` is what is sent."""
+    if policy == "never" or _OPTION in body or _UNKNOWN_TO_IT in body or _is_raw(options):
         return False
     return policy == "always" or _understands(platform, client)
 
@@ -59,13 +58,6 @@ def hidden(chunk: Any) -> bool:
         if isinstance(said, set):
             said.discard("usage")
             break
-    return False
-
-
-def _says_something(options: Any) -> bool:
-    for body in (options.extra_json, options.json_data):
-        if isinstance(body, dict) and (_OPTION in body or _UNKNOWN_TO_IT in body):
-            return True
     return False
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import NoOpTracer, Span
+from opentelemetry.trace import NoOpTracer
 
 from otel_cost import faults
 from otel_cost.attribution.context import current
@@ -128,6 +128,7 @@ def _begin(
     arguments: Mapping[str, Any],
 ) -> Call:
     platform, where = _platform(sdk, client)
+    body = _request_body(options)
     context = otel_context.get_current()
     now = time.time_ns()
     measured = Measured(
@@ -135,26 +136,26 @@ def _begin(
         platform.provider,
         endpoint.operation,
         now,
-        _request_model(options),
+        text(body, "model"),
         current(context).over(recorder.settings.attribution),
     )
     measured.region = platform.region
     if recorder.listens:
         measured.conversation = listening(endpoint, options)
         if recorder.settings.capture_content:
-            measured.prompt = captured.prompt(_request_body(options))
+            measured.prompt = captured.prompt(body)
     call = Call(recorder, endpoint, measured)
     if endpoint.read_request is not None:
-        endpoint.read_request(measured, _request_body(options))
+        endpoint.read_request(measured, body)
     if endpoint.settles or measured.background:
         measured.account = account(client)
         call.where = where
     if endpoint.usage_on_request and is_chat_stream(options, arguments):
-        call.hides = may_ask(recorder.settings.include_usage, platform, client, options)
-        if not call.hides and not is_asked(options):
+        call.hides = may_ask(recorder.settings.include_usage, platform, client, options, body)
+        if not call.hides and not is_asked(body):
             measured.usage_source = "not_requested"
     native = sdk.native_scope is not None and _opens_own_span(client, options)
-    span = None if native or endpoint.settles else _open_span(recorder, measured, where)
+    span = None if native or endpoint.settles else recorder.open_span(measured, where)
     # An SDK that traces sends the current span's ids on: with ours it would where it would not.
     visible = getattr(client, "_tracer", None) is None
     call.enter(context, span, visible=visible, findable=sdk.native_scope is not None)
@@ -163,18 +164,10 @@ def _begin(
 
 
 def _request_body(options: Any) -> Mapping[str, Any]:
+    """The fields of a request as they are sent: `extra_body` over the method's own."""
     sent, extra = options.json_data, options.extra_json
     body: Mapping[str, Any] = sent if isinstance(sent, dict) else {}
     return {**body, **extra} if isinstance(extra, dict) else body
-
-
-def _open_span(recorder: Recorder, measured: Measured, where: "_Where") -> Span | None:
-    """A span of ours; `None` where the application's own tracing raises: the call still counts."""
-    try:
-        return recorder.open_span(measured, where)
-    except Exception as error:  # noqa: BLE001 - the guard of this border
-        faults.caught("starting a span", error)
-        return None
 
 
 _Where: TypeAlias = Mapping[str, str | int]
@@ -194,13 +187,6 @@ def _platform(sdk: Sdk, client: Any) -> tuple[Platform, _Where]:
                 _platforms.clear()
             _platforms[id(url)] = known
     return known[1], known[2]
-
-
-def _request_model(options: Any) -> str | None:
-    for body in (options.extra_json, options.json_data):
-        if isinstance(body, dict) and (model := text(body, "model")):
-            return model
-    return None
 
 
 def _opens_own_span(client: Any, options: Any) -> bool:

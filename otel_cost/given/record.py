@@ -114,10 +114,7 @@ def _recorded(call: Measured, who: Attribution, given: GivenCost) -> Charge:
     cost = _cost(recorder, call, given)
     if installation is None:
         return recorder.charge(call, cost)
-    try:
-        call.span = recorder.open_span(call, {})
-    except Exception as error:  # noqa: BLE001 - the guard of this border
-        faults.caught("opening a span", error)
+    call.span = recorder.open_span(call, {})
     charge = recorder.charge(call, cost)
     try:
         recorder.publish(charge)

@@ -132,10 +132,7 @@ class Run:
             self._unknown += cost.status not in _KNOWN
         if self._installation is None:
             return
-        try:
-            call.span = recorder.open_span(call, {})
-        except Exception as error:  # noqa: BLE001 - the guard of this border
-            faults.caught("opening a span", error)
+        call.span = recorder.open_span(call, {})
         try:
             recorder.publish(recorder.charge(call, cost))
             if (span := call.span) is not None:

@@ -20,6 +20,8 @@ from otel_cost.settlement import (
     may_be_settled,
     settled_id,
 )
+from tests.later.conftest import Desk
+from tests.recording import Recording
 
 HEX = set("0123456789abcdef")
 
@@ -188,3 +190,22 @@ def test_a_child_does_not_wait_for_a_thread_of_its_parent() -> None:
 
 def test_nothing_is_needed_of_a_client_but_its_address() -> None:
     assert account(SimpleNamespace(base_url=None)) == fingerprint(None, None, None, None)
+
+
+def test_a_settlement_is_charged_where_the_application_s_tracing_raises(
+    desk: Desk, recorded: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.later.said["/v1/responses/resp_1"] = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-5",
+        "status": "completed",
+        "background": True,
+        "output": [],
+        "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+    }
+    monkeypatch.setattr(recorded.provider.sampler, "should_sample", lambda *args, **kwargs: 1 / 0)
+    desk.chats.responses.retrieve("resp_1")
+    assert recorded.charge.usage.total_tokens == 7
+    assert recorded.charge.span_id is None

@@ -9,10 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span
+from opentelemetry.trace import NonRecordingSpan
 
-from otel_cost import faults
 from otel_cost.attribution.context import current
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
@@ -150,14 +148,6 @@ class Line:
         measured.region, measured.model = platform.region, model
         call = Call(recorder, endpoint, measured)
         call.stream()
-        call.enter(context, self._open_span(measured, context), findable=False)
+        call.enter(context, recorder.open_span(measured, self._where, context), findable=False)
         call.leave()
         return call
-
-    def _open_span(self, measured: Measured, context: Context) -> Span | None:
-        """A span of ours; `None` where the application's own tracing raises: the call counts."""
-        try:
-            return self.recorder.open_span(measured, self._where, context)
-        except Exception as error:  # noqa: BLE001 - the guard of this border
-            faults.caught("starting a span", error)
-            return None
