@@ -9,8 +9,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.trace import NoOpTracer
 
-from otel_cost import faults
+from otel_cost import config, faults
 from otel_cost.capture.hooks import Hooks
 from otel_cost.config import Settings
 from otel_cost.pricing.configured import ConfiguredPrices
@@ -141,6 +142,12 @@ class Installation:
         if main and self._sigterm and signal.getsignal(signal.SIGTERM) is self._sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return done
+
+
+def detached() -> Recorder:
+    """A recorder that hands on nothing, for helpers that price where otel_cost is switched off."""
+    settings = config.read()
+    return Recorder(settings, NoOpTracer, ConfiguredPrices(settings.prices).engine())
 
 
 def _nothing() -> None:

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import get_args
 
-from opentelemetry.trace import NoOpTracer, Span, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode
 
-from otel_cost import attributes, config, faults
+from otel_cost import attributes, faults
 from otel_cost.attribution.context import Attribution, current, make
 from otel_cost.charge import Charge, Cost, CostLine, Outcome
 from otel_cost.given import fields
 from otel_cost.given.shapes import GivenCost, read_usage
 from otel_cost.install import installed
+from otel_cost.installation import detached
 from otel_cost.measured import Measured
-from otel_cost.pricing.configured import ConfiguredPrices
 from otel_cost.pricing.engine import STATED
 from otel_cost.recorder import Recorder, new_charge_id
 from otel_cost.usage import INPUT_METERS, OUTPUT_METERS
@@ -104,12 +104,7 @@ def record(
 
 def _recorded(call: Measured, who: Attribution, given: GivenCost) -> Charge:
     installation = installed()
-    if installation is None:
-        settings = config.read()
-        engine = ConfiguredPrices(settings.prices).engine()
-        recorder = Recorder(settings, NoOpTracer, engine)
-    else:
-        recorder = installation.recorder
+    recorder = detached() if installation is None else installation.recorder
     call.attribution = who.over(current()).over(recorder.settings.attribution)
     cost = _cost(recorder, call, given)
     if installation is None:

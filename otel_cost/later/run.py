@@ -8,15 +8,14 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from opentelemetry.trace import NoOpTracer, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 
-from otel_cost import attributes, config, faults
+from otel_cost import attributes, faults
 from otel_cost.attribution.context import Attribution, current
 from otel_cost.install import installed
+from otel_cost.installation import detached
 from otel_cost.later.clients import Known
 from otel_cost.measured import Measured
-from otel_cost.pricing.configured import ConfiguredPrices
-from otel_cost.recorder import Recorder
 from otel_cost.settlement import Submission, settled_id
 
 _AT_ONCE = 500
@@ -49,12 +48,8 @@ class Run:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._installation = installed()
-        if self._installation is not None:
-            self._recorder = self._installation.recorder
-        else:
-            settings = config.read()
-            engine = ConfiguredPrices(settings.prices).engine()
-            self._recorder = Recorder(settings, NoOpTracer, engine)
+        on = self._installation
+        self._recorder = detached() if on is None else on.recorder
         self._here = current().over(self._recorder.settings.attribution)
         self._ledger_answers = True
         self._waits = True
