@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_cost import faults
-from otel_cost.capture.endpoint import fields
 from otel_cost.inference.conversation import Conversation
+from otel_cost.readers.fields import fields
 
 _SENT = ("system", "instructions", "messages", "input", "prompt", "tools", "functions")
 _RECEIVED = ("choices", "output", "content", "text")

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from otel_cost import faults
-from otel_cost.capture.endpoint import Endpoint, fields
+from otel_cost.capture.endpoint import Endpoint
 from otel_cost.inference.conversation import Conversation, Message
+from otel_cost.readers.fields import fields
 from otel_cost.usage import Meter
 
 _IMAGES = frozenset({"image", "image_url", "input_image"})

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from otel_cost import attributes
 from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
 
 ReadBody: TypeAlias = Callable[[Measured, Any], None]
 """Reads a whole answer: a model, a decoded body, its text, or `None` for bytes that are neither."""
@@ -80,35 +81,6 @@ class Platform:
     host: str | None
     port: int | None
     region: str | None = None
-
-
-_NOTHING: Mapping[str, Any] = {}
-
-
-def fields(source: Any) -> Mapping[str, Any]:
-    """The fields of a provider object, a model or a decoded body; none where there is no object.
-
-    `getattr` of a field that a pydantic model lacks costs more than all the rest of reading it, and
-    fields that an older SDK does not declare are kept apart from those it does.
-    """
-    try:
-        declared: Mapping[str, Any] = source.__dict__
-    except AttributeError:
-        return source if isinstance(source, dict) else _NOTHING
-    extra = getattr(source, "__pydantic_extra__", None)
-    return {**extra, **declared} if extra else declared
-
-
-def count(source: Mapping[str, Any], name: str) -> int:
-    """The positive whole number in field `name`, else 0."""
-    value = source.get(name)
-    return value if type(value) is int and value > 0 else 0
-
-
-def text(source: Mapping[str, Any], name: str) -> str | None:
-    """The non-empty text in field `name`, else `None`."""
-    value = source.get(name)
-    return value if type(value) is str and value else None
 
 
 def served(call: Measured, said: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-from otel_cost.capture.endpoint import Platform, fields
+from otel_cost.capture.endpoint import Platform
+from otel_cost.readers.fields import fields
 
 Policy: TypeAlias = Literal["auto", "always", "never"]
 

@@ -12,18 +12,17 @@ from otel_cost.capture.endpoint import (
     Endpoint,
     Platform,
     StreamState,
-    count,
-    fields,
     host_and_port,
     kinds_of,
     served,
-    text,
 )
 from otel_cost.capture.submissions import BATCH
-from otel_cost.capture.usage_shapes import read_hosted_tools, stated_usd
 from otel_cost.charge import Outcome
 from otel_cost.measured import Measured
-from otel_cost.usage import Meter, Quantity, Usage
+from otel_cost.readers.fields import fields, text
+from otel_cost.readers.openai_usage import completion_usage, responses_usage
+from otel_cost.readers.usage_shapes import read_hosted_tools, stated_usd
+from otel_cost.usage import Usage
 
 _HOSTS: Mapping[str, str] = {
     "openai.azure.com": "azure",
@@ -69,84 +68,6 @@ def platform(client: Any) -> Platform:
     return Platform(next(named, "openai"), host, port)
 
 
-def _completion_usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`CompletionUsage` of chat completions, completions and embeddings."""
-    completion = usage.get("completion_tokens")
-    if completion is None and usage.get("prompt_tokens") is None:
-        return None
-    sent = fields(usage.get("prompt_tokens_details"))
-    quantities = _input_meters(
-        count(usage, "prompt_tokens"),
-        cached=count(sent, "cached_tokens"),
-        for_30m=count(sent, "cache_write_tokens"),
-        audio=count(sent, "audio_tokens"),
-        image=count(sent, "image_tokens"),
-    )
-    if completion is not None:
-        received = fields(usage.get("completion_tokens_details"))
-        reasoning = count(received, "reasoning_tokens")
-        audio = count(received, "audio_tokens")
-        quantities["output"] = max(count(usage, "completion_tokens") - reasoning - audio, 0)
-        if reasoning:
-            quantities["reasoning"] = reasoning
-        if audio:
-            quantities["output_audio"] = audio
-    return Usage(quantities)
-
-
-def _responses_usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`ResponseUsage` of the Responses API, and the usage of decisions."""
-    if usage.get("input_tokens") is None and usage.get("output_tokens") is None:
-        return None
-    sent = fields(usage.get("input_tokens_details"))
-    written = count(sent, "cache_write_tokens")
-    split = fields(sent.get("cache_write_tokens_details"))
-    for_12h = min(count(split, "ttl_12h_tokens"), written)
-    quantities = _input_meters(
-        count(usage, "input_tokens"),
-        cached=count(sent, "cached_tokens"),
-        for_30m=written - for_12h,
-        for_12h=for_12h,
-    )
-    reasoning = count(fields(usage.get("output_tokens_details")), "reasoning_tokens")
-    quantities["output"] = max(count(usage, "output_tokens") - reasoning, 0)
-    if reasoning:
-        quantities["reasoning"] = reasoning
-    return Usage(quantities)
-
-
-def _input_meters(
-    total: int,
-    *,
-    cached: int,
-    for_30m: int = 0,
-    for_12h: int = 0,
-    audio: int = 0,
-    image: int = 0,
-) -> dict[Meter, Quantity]:
-    """Disjoint input meters that sum up to `total`.
-
-    Cached tokens may be audio or image tokens too; what the details count twice is cached.
-    """
-    rest = total - cached - for_30m - for_12h
-    if audio + image > rest:
-        twice = audio + image - max(rest, 0)
-        from_audio = min(twice, audio)
-        audio, image = audio - from_audio, image - (twice - from_audio)
-    quantities: dict[Meter, Quantity] = {"input": max(rest - audio - image, 0)}
-    if cached:
-        quantities["cache_read"] = cached
-    if for_30m:
-        quantities["cache_write_30m"] = for_30m
-    if for_12h:
-        quantities["cache_write_12h"] = for_12h
-    if audio:
-        quantities["input_audio"] = audio
-    if image:
-        quantities["input_image"] = image
-    return quantities
-
-
 def _read_identity(call: Measured, said: Mapping[str, Any]) -> None:
     call.model = served(call, said)
     call.response_id = text(said, "id") or call.response_id
@@ -166,7 +87,7 @@ def _keep(
 def _read_completion(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
-    _keep(call, fields(said.get("usage")), _completion_usage)
+    _keep(call, fields(said.get("usage")), completion_usage)
     if call.conversation is not None:
         content.hear_completion(call.conversation, said)
 
@@ -178,7 +99,7 @@ def _read_chunk(call: Measured, state: StreamState, chunk: Any) -> None:
     if choices := said.get("choices"):
         state.choices = choices
     if said.get("usage") is not None:
-        _keep(call, fields(said.get("usage")), _completion_usage)
+        _keep(call, fields(said.get("usage")), completion_usage)
         _read_identity(call, said)
     if call.conversation is not None:
         content.hear_chunk(call.conversation, said)
@@ -219,7 +140,7 @@ def _read_response(call: Measured, body: Any) -> None:
     _read_identity(call, said)
     call.outcome = _OUTCOMES.get(text(said, "status") or "completed", "ok")
     call.background = call.background or said.get("background") is True
-    _keep(call, fields(said.get("usage")), _responses_usage)
+    _keep(call, fields(said.get("usage")), responses_usage)
     read_hosted_tools(call, body)
     if call.conversation is not None:
         content.hear_response(call.conversation, said)
@@ -247,7 +168,7 @@ def _is_response_delta(event: Any) -> bool:
 def _read_decision(call: Measured, body: Any) -> None:
     said = fields(body)
     _read_identity(call, said)
-    _keep(call, fields(said.get("usage")), _responses_usage)
+    _keep(call, fields(said.get("usage")), responses_usage)
 
 
 _TOLD_LATER = Endpoint(

@@ -7,9 +7,10 @@ or speak are billed by tokens; the others by the piece, the second or the charac
 from collections.abc import Mapping
 from typing import Any
 
-from otel_cost.capture.endpoint import Endpoint, StreamState, count, fields, text
-from otel_cost.capture.usage_shapes import number, read_images, read_transcription
+from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import count, fields, number, text
+from otel_cost.readers.usage_shapes import read_images, read_transcription
 from otel_cost.usage import Meter, Quantity, Usage
 
 _OPERATION = "generate_content"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from otel_cost.capture.endpoint import Endpoint, fields, text
+from otel_cost.capture.endpoint import Endpoint
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
 
 
 def _read_request(call: Measured, body: Mapping[str, Any]) -> None:

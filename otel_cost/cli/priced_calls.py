@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from otel_cost.capture import anthropic, openai, usage_shapes
+from otel_cost.capture import anthropic, openai
 from otel_cost.charge import Part, PricingContext
 from otel_cost.measured import Measured
+from otel_cost.readers import usage_shapes
 from otel_cost.usage import INPUT_METERS, OUTPUT_METERS, UNIT_METERS, Usage
 
 Json: TypeAlias = Mapping[str, Any]

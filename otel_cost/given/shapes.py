@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
-from otel_cost.capture import anthropic, openai, usage_shapes
+from otel_cost.capture import anthropic, openai
 from otel_cost.given import fields
 from otel_cost.measured import Measured
 from otel_cost.pricing.definitions import UNITS
+from otel_cost.readers import usage_shapes
 from otel_cost.usage import INPUT_METERS, OUTPUT_METERS, UNIT_METERS, Meter, Quantity, Usage
 
 _TOKENS: tuple[Meter, ...] = (*INPUT_METERS, *OUTPUT_METERS)

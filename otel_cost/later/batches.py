@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from otel_cost import faults
 from otel_cost.attribution.context import Attribution
 from otel_cost.capture import anthropic, openai
-from otel_cost.capture.endpoint import Endpoint, fields, text
+from otel_cost.capture.endpoint import Endpoint
 from otel_cost.charge import Outcome
 from otel_cost.later.clients import AttributionOf, Known, check_attribution, check_id, known
 from otel_cost.later.run import Recorded, Run, instant
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
 
 _FREE = frozenset({"/moderations"})
 """Endpoints whose calls cost nothing."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_cost.attribution.context import Attribution
-from otel_cost.capture.endpoint import count, fields, text
 from otel_cost.charge import Outcome
 from otel_cost.later.clients import check_attribution, check_id, known
 from otel_cost.later.run import Recorded, Run, instant
+from otel_cost.readers.fields import count, fields, text
 from otel_cost.usage import Usage
 
 _OUTCOMES: Mapping[str, Outcome] = {"succeeded": "ok", "failed": "error", "cancelled": "aborted"}

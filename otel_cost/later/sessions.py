@@ -7,10 +7,10 @@ from typing import Any
 
 from otel_cost.attribution.context import Attribution
 from otel_cost.capture import anthropic, openai
-from otel_cost.capture.endpoint import count, fields, text
 from otel_cost.later.clients import check_attribution, check_id, known
 from otel_cost.later.run import Recorded, Run, instant
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import count, fields, text
 from otel_cost.usage import Meter, Quantity, Usage
 
 _READ_MESSAGE = anthropic.ENDPOINTS["/v1/messages"].read_body

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from otel_cost.capture import usage_shapes
 from otel_cost.capture.anthropic import ENDPOINTS as ANTHROPIC
 from otel_cost.capture.openai import ENDPOINTS as OPENAI
 from otel_cost.measured import Measured
+from otel_cost.readers import usage_shapes
 
 
 def measured(model: str | None = None) -> Measured:

@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from otel_cost import faults
-from otel_cost.capture.endpoint import fields, text
 from otel_cost.capture.websockets import CONNECTIONS
 from otel_cost.capture.websockets.kind import Kind, Told, speak
 from otel_cost.capture.websockets.line import Line
 from otel_cost.capture.websockets.live import LIVE
 from otel_cost.capture.websockets.realtime import REALTIME
 from otel_cost.capture.websockets.responses import RESPONSES
+from otel_cost.readers.fields import fields, text
 from otel_cost.recorder import Recorder
 
 _KINDS: Mapping[str, Kind] = dict(

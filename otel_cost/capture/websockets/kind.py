@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, fields, text
+from otel_cost.capture.endpoint import Endpoint
 from otel_cost.capture.websockets.line import Address, Line
 from otel_cost.capture.websockets.session import Session
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
 
 Said: TypeAlias = Mapping[str, Any]
 """The fields of an event."""

@@ -14,9 +14,10 @@ from opentelemetry.trace import NonRecordingSpan
 from otel_cost.attribution.context import current
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, Platform, text, where_of
+from otel_cost.capture.endpoint import Endpoint, Platform, where_of
 from otel_cost.capture.websockets.session import Session, named
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import text
 from otel_cost.recorder import Recorder, new_charge_id
 
 

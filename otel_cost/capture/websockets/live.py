@@ -9,13 +9,13 @@ from typing import Any
 
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, StreamState, fields, text
-from otel_cost.capture.usage_shapes import number
+from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.capture.websockets.kind import Handler, Kind, Said, Told, begin, end, is_delta, speak
 from otel_cost.capture.websockets.line import Address, Line
 from otel_cost.capture.websockets.responses import HANDLERS as RESPONSE_HANDLERS
 from otel_cost.capture.websockets.session import WHOLE, Name, Session
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, number, text
 from otel_cost.usage import Usage
 
 _AS_WANTED = frozenset({"close_requested", "remote_hangup"})
@@ -42,7 +42,7 @@ class _Length:
         session = fields(said.get("session"))
         measured.model = text(session, "model") or measured.model
         measured.response_id = text(session, "id") or measured.response_id
-        seconds = number(said.get("usage"), "seconds")
+        seconds = number(fields(said.get("usage")), "seconds")
         if seconds is not None:
             measured.usage = Usage({"seconds": max(seconds - self._before, _NONE)})
             measured.usage_source = "provider"

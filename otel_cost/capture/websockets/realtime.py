@@ -9,8 +9,7 @@ from typing import Any
 
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, StreamState, fields, text
-from otel_cost.capture.usage_shapes import read_realtime, read_transcription
+from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.capture.websockets.kind import (
     Handler,
     Kind,
@@ -26,6 +25,8 @@ from otel_cost.capture.websockets.line import Address, Line
 from otel_cost.capture.websockets.session import Session
 from otel_cost.charge import Outcome
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
+from otel_cost.readers.usage_shapes import read_realtime, read_transcription
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "cancelled": "aborted",

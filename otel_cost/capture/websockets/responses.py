@@ -9,11 +9,12 @@ from typing import Any
 
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
-from otel_cost.capture.endpoint import Endpoint, StreamState, fields, text
+from otel_cost.capture.endpoint import Endpoint, StreamState
 from otel_cost.capture.websockets.kind import Handler, Kind, Said, Told, begin, end, failed
 from otel_cost.capture.websockets.line import Line
 from otel_cost.capture.websockets.session import Session
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import fields, text
 
 _HTTP = openai.ENDPOINTS["/responses"]
 _HOSTED = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})

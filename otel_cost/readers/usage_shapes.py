@@ -6,12 +6,12 @@ nothing. Field meanings are those of openai 3.54 and anthropic 2.12.
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from otel_cost.capture import endpoint
 from otel_cost.charge import Part
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import count, fields, number, text
 from otel_cost.usage import Meter, Quantity, Usage
 
 _HOSTED: Mapping[str, Meter] = {
@@ -29,7 +29,7 @@ _DATE = re.compile(r"-\d{8}")
 def read_images(call: Measured, body: Any) -> None:
     """`ImagesResponse`: text and image tokens, in and out; SVG authoring is a part of its own."""
     usage = _get(body, "usage")
-    if not endpoint.fields(usage):
+    if not fields(usage):
         return
     call.model = _text(body, "model") or call.model
     call.usage, call.usage_source = _image_tokens(usage), "provider"
@@ -40,7 +40,9 @@ def read_transcription(call: Measured, body: Any) -> None:
     """`Transcription`, `Translation`: tokens, or seconds of audio, as the model is billed."""
     usage = _get(body, "usage")
     call.model = _text(body, "model") or call.model
-    seconds = number(body, "duration") if usage is None else number(usage, "seconds")
+    seconds = (
+        number(fields(body), "duration") if usage is None else number(fields(usage), "seconds")
+    )
     if seconds is not None:
         call.usage, call.usage_source = Usage({"seconds": seconds}), "provider"
         return
@@ -129,19 +131,7 @@ def read_iterations(call: Measured, usage: Any) -> None:
 
 def stated_usd(usage: Any) -> Decimal | None:
     """What the provider says the call cost (USD), as OpenRouter does in `usage.cost`."""
-    return number(usage, "cost")
-
-
-def number(source: Any, name: str) -> Decimal | None:
-    """The non-negative number in field `name`, by the digits it was written with."""
-    value = _get(source, name)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        return None
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return exact if exact.is_finite() and exact >= 0 else None
+    return number(fields(usage), "cost")
 
 
 def _image_tokens(usage: Any) -> Usage:
@@ -259,12 +249,12 @@ def _positive(**quantities: int) -> dict[Meter, Quantity]:
 
 
 def _get(source: Any, name: str) -> Any:
-    return endpoint.fields(source).get(name)
+    return fields(source).get(name)
 
 
 def _count(source: Any, name: str) -> int:
-    return endpoint.count(endpoint.fields(source), name)
+    return count(fields(source), name)
 
 
 def _text(source: Any, name: str) -> str | None:
-    return endpoint.text(endpoint.fields(source), name)
+    return text(fields(source), name)
