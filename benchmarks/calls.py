@@ -4,30 +4,34 @@ The floor is one hand-written span, current around the call, with exactly the at
 otel_cost puts on its own, on a provider of the same kind.
 """
 
-import argparse
-import gc
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import (
-    BatchSpanProcessor,
-    SimpleSpanProcessor,
-    SpanExporter,
-    SpanExportResult,
-)
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 import otel_cost
-from benchmarks.wire import Call, Stream, calls, streams
+from benchmarks.timing import (
+    ROUNDS,
+    Around,
+    Row,
+    Sample,
+    interleaved,
+    limited,
+    plain,
+    provider,
+    sample,
+    undisturbed,
+    work,
+)
+from benchmarks.wire import Call, Stream
 
 MAX_RATIO = 1.8
 """Our work on one call over the floor's, as the caller sees it."""
@@ -36,53 +40,10 @@ MAX_CHUNK = 2.0
 MAX_IMPORT = 30.0
 """What `import otel_cost` adds to the OpenTelemetry SDK (milliseconds)."""
 
-ROUNDS = 40
-WARM_UP = 20
-"""Calls before those that are timed: putting hooks in or out makes the interpreter forget what it
-has learnt about the client classes, which a service does once."""
 CALLS = 40
 STREAM_ROUNDS = 15
 BLOCK = 25
-SPANS = 100
 IMPORTS = 9
-
-
-class _Discard(SpanExporter):
-    """Encodes spans as for OTLP and throws the bytes away."""
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        encode_spans(spans).SerializeToString()
-        return SpanExportResult.SUCCESS
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Per call: what the caller waited, and the CPU of all threads, export included (seconds)."""
-
-    wall: float
-    cpu: float
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    figures: str
-    verdict: str = ""
-    missed: bool = False
-
-
-Around = Callable[[Call], object]
-
-
-def provider(*, ours: bool) -> TracerProvider:
-    """A provider with a batch exporter, and our processor if asked for."""
-    made = TracerProvider(shutdown_on_exit=False)
-    if ours:
-        made.add_span_processor(otel_cost.CostSpanProcessor(hooks=False))
-    made.add_span_processor(BatchSpanProcessor(_Discard()))
-    return made
 
 
 @contextmanager
@@ -122,32 +83,6 @@ def floor_around(like: ReadableSpan, to: TracerProvider) -> Around:
     return run
 
 
-def plain(call: Call) -> None:
-    """The call as it is."""
-    call()
-
-
-def sample(call: Call, around: Around, to: TracerProvider, repeat: int) -> Sample:
-    """Time `repeat` calls after a warm-up; spans are flushed outside the caller's time."""
-    for _ in range(WARM_UP):
-        around(call)
-    to.force_flush()
-    clock = time.perf_counter
-    waited: list[float] = []
-    cpu = time.process_time()
-    for _ in range(repeat):
-        start = clock()
-        around(call)
-        waited.append(clock() - start)
-    to.force_flush()
-    return Sample(undisturbed(waited), (time.process_time() - cpu) / repeat)
-
-
-def undisturbed(times: Sequence[float]) -> float:
-    """The tenth percentile: what else the machine does can only add to a time."""
-    return statistics.quantiles(times, n=10)[0]
-
-
 def pace(opened: Stream) -> Sample:
     """What the caller waits for one chunk of a stream, by blocks of them; CPU likewise."""
     clock = time.perf_counter
@@ -167,24 +102,6 @@ def sample_hooked(call: Call, to: TracerProvider, repeat: int) -> Sample:
     """The same with the hooks in."""
     with hooked(to):
         return sample(call, plain, to, repeat)
-
-
-def interleaved(rounds: int, *variants: Callable[[], Sample]) -> list[list[Sample]]:
-    """Samples of each variant, taken in turns; who comes first changes from round to round."""
-    samples: list[list[Sample]] = [[] for _ in variants]
-    for number in range(rounds):
-        for step in range(len(variants)):
-            which = (number + step) % len(variants)
-            samples[which].append(variants[which]())
-    return samples
-
-
-def work(with_it: Sequence[Sample], bare: Sequence[Sample]) -> Sample:
-    """What was added to the bare call, in the rounds that were disturbed least."""
-    return Sample(
-        undisturbed([x.wall for x in with_it]) - undisturbed([b.wall for b in bare]),
-        undisturbed([x.cpu for x in with_it]) - undisturbed([b.cpu for b in bare]),
-    )
 
 
 def call_row(name: str, call: Call) -> Row:
@@ -225,31 +142,6 @@ def stream_row(name: str, opened: Stream) -> Row:
     return limited(name, figures, chunk, MAX_CHUNK, " µs")
 
 
-def other_span_row() -> Row:
-    """A span that is no LLM call, with our processor and without."""
-    ours, without = provider(ours=True), provider(ours=False)
-
-    def span_on(to: TracerProvider) -> Call:
-        tracer = to.get_tracer("application")
-
-        def run() -> None:
-            with tracer.start_as_current_span("GET /", attributes={"http.route": "/"}):
-                pass
-
-        return run
-
-    bare, with_us = interleaved(
-        ROUNDS,
-        lambda: sample(span_on(without), plain, without, SPANS),
-        lambda: sample(span_on(ours), plain, ours, SPANS),
-    )
-    ours.shutdown()
-    without.shutdown()
-    alone = undisturbed([b.wall for b in bare])
-    added = work(with_us, bare).wall
-    return Row("A span that is no call", f"bare {alone * 1e6:6.1f} µs   us +{added * 1e6:4.2f} µs")
-
-
 def import_row(statement: str, limit: float | None) -> Row:
     """A fresh interpreter that has the OpenTelemetry SDK: what one more import adds."""
     code = (
@@ -268,34 +160,3 @@ def import_row(statement: str, limit: float | None) -> Row:
         if limit is None
         else limited(statement, figures, added, limit, " ms")
     )
-
-
-def limited(name: str, figures: str, value: float, limit: float, unit: str) -> Row:
-    """A row with a verdict."""
-    missed = value > limit
-    return Row(name, figures, f"{'MISSED' if missed else 'ok'} (limit {limit:g}{unit})", missed)
-
-
-def rows() -> Iterator[Row]:
-    """Measure everything, one row at a time."""
-    for name, call in calls().items():
-        yield call_row(name, call)
-    for name, opened in streams().items():
-        yield stream_row(name, opened)
-    yield other_span_row()
-    yield import_row("import otel_cost", MAX_IMPORT)
-    yield import_row("from otel_cost import CostSpanProcessor", None)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the table; with `--check` the exit status is 1 if a limit was missed."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if a limit is missed")
-    check: bool = parser.parse_args(arguments).check
-    gc.collect()
-    gc.freeze()
-    missed = False
-    for row in rows():
-        print(f"{row.name:42}{row.figures:76}{row.verdict}", flush=True)
-        missed |= row.missed
-    return 1 if check and missed else 0
