@@ -6,6 +6,7 @@ import typer
 
 from otel_cost.__about__ import __version__
 from otel_cost.cli.demo import demo
+from otel_cost.cli.doctor import doctor
 from otel_cost.cli.price import price
 from otel_cost.cli.prices import prices
 from otel_cost.cli.report import report
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(report)
 app.command()(demo)
+app.command()(doctor)
 app.command()(price)
 app.command()(reprice)
 app.add_typer(prices)
