@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         CostSpanProcessor,
         add_sink,
         configure,
+        diagnostics,
         flush,
         instrument,
         shutdown,
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from otel_cost.later.run import Recorded
     from otel_cost.later.sessions import record_session
     from otel_cost.pricing.own import Price
+    from otel_cost.spans.sampler import CostSampler
 
 __all__ = [
     "Attribution",
     "Charge",
+    "CostSampler",
     "CostSpanProcessor",
     "Price",
     "Recorded",
@@ -37,6 +40,7 @@ __all__ = [
     "attributed",
     "attribution",
     "configure",
+    "diagnostics",
     "flush",
     "instrument",
     "record",
@@ -49,11 +53,13 @@ __all__ = [
 
 _HOMES = {
     "Charge": "otel_cost.charge",
+    "CostSampler": "otel_cost.spans.sampler",
     "CostSpanProcessor": "otel_cost.install",
     "Price": "otel_cost.pricing.own",
     "Recorded": "otel_cost.later.run",
     "add_sink": "otel_cost.install",
     "configure": "otel_cost.install",
+    "diagnostics": "otel_cost.install",
     "flush": "otel_cost.install",
     "instrument": "otel_cost.install",
     "record": "otel_cost.given.record",

@@ -35,6 +35,8 @@ SESSION_ID = "session.id"
 NATIVE_ANTHROPIC_SCOPE = "com.anthropic.sdk.python"
 """The instrumentation scope (or its prefix) of the spans the Anthropic SDK makes itself."""
 
+LANGFUSE_SCOPE = "langfuse-sdk"
+
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
 REQUEST_MODEL = "gen_ai.request.model"
@@ -78,13 +80,13 @@ _CACHE_READS = frozenset[str](CACHE_READ_METERS)
 _CACHE_WRITES: frozenset[Meter] = frozenset(m for m in INPUT_METERS if m.startswith("cache_write"))
 _OUTPUT: frozenset[str] = frozenset(OUTPUT_METERS)
 _ALWAYS = frozenset({"input", "output"})
-_NO_USAGE = '{"input":0,"output":0,"total":0}'
-_NO_COST = '{"total":0}'
+NO_USAGE = '{"input":0,"output":0,"total":0}'
+NO_COST = '{"total":0}'
 
 NOTHING_KNOWN: Mapping[str, str] = {
     OBSERVATION_TYPE: "generation",
-    USAGE_DETAILS: _NO_USAGE,
-    COST_DETAILS: _NO_COST,
+    USAGE_DETAILS: NO_USAGE,
+    COST_DETAILS: NO_COST,
     OBSERVATION_LEVEL: "WARNING",
     STATUS_KEY: "unmetered",
 }
@@ -135,7 +137,7 @@ def of_call(
         found[RESPONSE_ID] = call.response_id
         found[RESPONSE_MODEL] = model
     if not usage.quantities:
-        found[USAGE_DETAILS] = _NO_USAGE
+        found[USAGE_DETAILS] = NO_USAGE
     else:
         found[RESPONSE_MODEL] = model
         _add_usage(found, usage)
@@ -153,9 +155,8 @@ def of_call(
         why = call.usage_source if status == "unmetered" else status
         unpriced = ", ".join(cost.unpriced)
         found[OBSERVATION_LEVEL] = "WARNING"
-        found[OBSERVATION_MESSAGE] = _UNKNOWN.get(why, _UNKNOWN[status]).format(
-            model=model, unpriced=unpriced
-        )
+        said = _UNKNOWN.get(why, _UNKNOWN[status]).format(model=model, unpriced=unpriced)
+        found[OBSERVATION_MESSAGE] = f"{said} {call.note}".rstrip()
     elif call.outcome == "error":
         found[OBSERVATION_LEVEL] = "ERROR"
     return found
@@ -168,6 +169,15 @@ def of_attribution(who: Attribution, tags: Sequence[str] = ()) -> Mapping[str, V
     """
     found = _of_attribution(who)
     return {**found, TRACE_TAGS: _with_labels(tags, who)} if tags else found
+
+
+def stores_json_metadata(span: object) -> bool:
+    """Whether Langfuse decodes metadata of this span as JSON: its own SDK's, from version 5 on."""
+    scope = getattr(span, "instrumentation_scope", None)
+    if scope is None or not scope.name.startswith(LANGFUSE_SCOPE):
+        return False
+    major = (scope.version or "").partition(".")[0]
+    return bool(major.isdigit() and int(major) >= 5)
 
 
 def as_json_metadata(found: Mapping[str, Value]) -> dict[str, Value]:
@@ -228,7 +238,7 @@ def cost_details(cost: Cost) -> str:
     `total` is always there: without it Langfuse shows 0, and without any cost it infers one.
     """
     if not cost.lines:
-        return _NO_COST
+        return NO_COST
     sums: dict[str, Decimal] = {}
     for line in cost.lines:
         meter, amount = line.meter, line.effective_usd
@@ -266,7 +276,7 @@ def _add_usage(found: dict[str, Any], usage: Usage) -> None:
                 cached += int(quantity)
         if quantity or meter in _ALWAYS:
             buckets += f'"{bucket}":{quantity},'
-    found[USAGE_DETAILS] = f'{{{buckets}"total":{sent + received}}}' if buckets else _NO_USAGE
+    found[USAGE_DETAILS] = f'{{{buckets}"total":{sent + received}}}' if buckets else NO_USAGE
     found[INPUT_TOKENS] = sent
     if answered:
         found[OUTPUT_TOKENS] = received

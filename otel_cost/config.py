@@ -51,6 +51,10 @@ class Settings:
     """Where to ask chat streams for usage on the application's behalf."""
     capture_content: bool = False
     """Whether prompts and completions go on spans."""
+    duplicates: Literal["zero", "keep"] = "zero"
+    """Whether duplicates get zeros in what other backends than Langfuse sum, too."""
+    diagnostics: str | None = None
+    """The path of a file to write what the process has seen to when it ends."""
 
 
 def _text(value: str) -> str:
@@ -132,6 +136,19 @@ VARIABLES: Mapping[str, Variable] = {
             "What Langfuse gets for a call without a price: an explicit `zero`, or nothing, so "
             "that it may `infer` one from its own table.",
         ),
+        Variable(
+            "OTEL_COST_DUPLICATES",
+            _one_of("zero", "keep"),
+            "zero",
+            "Spans of other libraries that tell of a call again: usage and cost become `zero` for "
+            "every backend, or `keep` what backends other than Langfuse read.",
+        ),
+        Variable(
+            "OTEL_COST_DIAGNOSTICS",
+            _text,
+            None,
+            "File to write when the process ends, for `otel-cost doctor FILE`: `diagnostics.json`.",
+        ),
         Variable("LANGFUSE_PUBLIC_KEY", _text, None, "Public key of the Langfuse project."),
         Variable("LANGFUSE_SECRET_KEY", _text, None, "Secret key of the Langfuse project."),
         Variable("LANGFUSE_BASE_URL", _base_url, None, "Address of Langfuse."),
@@ -165,6 +182,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         include_usage=values["OTEL_COST_INCLUDE_USAGE"],
         capture_content=values["OTEL_COST_CAPTURE_CONTENT"],
         unpriced=values["OTEL_COST_UNPRICED"],
+        duplicates=values["OTEL_COST_DUPLICATES"],
+        diagnostics=values["OTEL_COST_DIAGNOSTICS"],
         langfuse=_langfuse(values, problems),
         service=values["OTEL_SERVICE_NAME"] or resource.get("service.name"),
         environment=values["LANGFUSE_TRACING_ENVIRONMENT"]

@@ -1,13 +1,16 @@
 """The wiring: what `configure()`, `instrument()` and the processor switch on and off."""
 
 import atexit
+import os
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Sampler
 
-from otel_cost import config, faults
+from otel_cost import config, faults, seen
 from otel_cost.attribution.context import UNATTRIBUTED
 from otel_cost.config import Langfuse
 from otel_cost.installation import Installation
@@ -67,10 +70,14 @@ class CostSpanProcessor(StampingProcessor):
     def __init__(self, *, hooks: bool = True) -> None:
         installation = installed()
         if installation is None:
-            super().__init__(UNATTRIBUTED)
-            self.rest()
+            super().__init__(UNATTRIBUTED, None)
             return
-        super().__init__(installation.settings.attribution, installation.tracers.look_again)
+        super().__init__(
+            installation.settings.attribution,
+            installation.judging,
+            installation.tracers.look_again,
+        )
+        installation.recorder.owners = installation.judging.ownership
         installation.processors.append(self)
         installation.tracers.follow(self)
         if hooks:
@@ -159,9 +166,18 @@ def _global_provider() -> TracerProvider:
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         return provider
-    made = TracerProvider()
+    made = TracerProvider(sampler=_sampler())
     trace.set_tracer_provider(made)
     return made
+
+
+def _sampler() -> Sampler | None:
+    """Ours, where it is asked for: the SDK by itself knows no sampler of others by its name."""
+    if os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() != "otel_cost":
+        return None
+    from otel_cost.spans.sampler import from_environment
+
+    return from_environment(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
 
 
 def uninstrument() -> None:
@@ -188,6 +204,21 @@ def add_sink(sink: Sink) -> None:
         if installation is not None:
             installation.recorder.add_sink(sink)
             installation.catch_sigterm()
+
+
+def diagnostics() -> dict[str, Any]:
+    """What this process has seen so far, ready for JSON.
+
+    `hooks`: whether each SDK's calls are recorded. `scopes`: for each instrumentation scope how
+    many spans carry a hooked call (`owner`), are charged themselves (`priced`), tell of a call once
+    more (`duplicate`) or are never calls (`around`), and how many of the charged ones are not
+    wholly known, with the reasons. `counts`: what went wrong, by kind. `advice`: what to change.
+    `otel-cost doctor` shows it.
+    """
+    installation = _installed
+    if installation is None:
+        return seen.as_dict({}, [], [])
+    return installation.diagnostics()
 
 
 def flush(timeout: float = 10.0) -> bool:

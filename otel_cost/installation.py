@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import NoOpTracer
 
-from otel_cost import config, faults
+from otel_cost import config, faults, seen
 from otel_cost.capture.hooks import Hooks
 from otel_cost.config import Settings
 from otel_cost.pricing.configured import ConfiguredPrices
 from otel_cost.pricing.own import Price
 from otel_cost.recorder import Recorder
+from otel_cost.spans.judging import judging
 from otel_cost.spans.processor import StampingProcessor
 from otel_cost.spans.tracers import Tracers
 
@@ -41,6 +42,7 @@ class Installation:
         if settings.infer_usage:
             self.recorder.estimates = self._estimates()
         self.hooks = Hooks()
+        self.judging = judging(self.recorder, self.hooks.covers)
         self.ledger: str | None = None
         self._close_ledger: Callable[[], None] = _nothing
         self.processors: list[StampingProcessor] = []
@@ -98,6 +100,15 @@ class Installation:
             done &= _within(deadline - time.monotonic(), processor.force_flush)
         return done
 
+    def diagnostics(self) -> dict[str, Any]:
+        """What this process has seen so far, ready for JSON."""
+        tally = self.judging.tally
+        return seen.as_dict(
+            {sdk: self.hooks.covers(sdk) for sdk in ("openai", "anthropic")},
+            tally.rows(seen.COLUMNS),
+            list(tally.advice),
+        )
+
     def catch_sigterm(self) -> None:
         """Flush on SIGTERM, if nobody else handles it; the exit status stays that of the signal."""
         main = threading.current_thread() is threading.main_thread()
@@ -114,15 +125,22 @@ class Installation:
         self._sigterm = terminate
 
     def _settle(self) -> None:
-        self.recorder.settle_unfinished()
+        self._settle_unfinished()
         self.flush(SIGTERM_TIMEOUT)
+
+    def _settle_unfinished(self) -> None:
+        """Charge what is open; whatever still waits for a span to end waits no longer."""
+        self.recorder.settle_unfinished()
+        self.recorder.owners.settle(patient=False)
 
     def at_exit(self) -> None:
         """Finish what is open and flush the sinks; providers flush their spans themselves."""
         try:
-            self.recorder.settle_unfinished()
+            self._settle_unfinished()
             self.recorder.flush(EXIT_TIMEOUT)
             self._close_ledger()
+            if self.settings.diagnostics is not None:
+                seen.write(self.diagnostics(), self.settings.diagnostics)
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("flushing at exit", error)
 
@@ -130,7 +148,7 @@ class Installation:
         """Undo everything that can be undone."""
         deadline = time.monotonic() + timeout
         self.hooks.uninstall()
-        self.recorder.settle_unfinished()
+        self._settle_unfinished()
         for processor in self.processors:
             processor.rest()
         done = self.recorder.close(timeout)

@@ -36,9 +36,17 @@ class Measured:
     """What further models used within the same call."""
     unknown: tuple[Meter, ...] = ()
     """Meters that were surely used, in an amount nobody reported."""
+    undivided: tuple[Meter, ...] = ()
+    """Meters of `usage` that hold tokens of several prices, in shares nobody reported."""
+    rough: bool = False
+    """Whether the usage has no details, so that it cannot be told whether a cache was used."""
+    note: str = ""
+    """Why something is not known, as a whole sentence."""
     usage_source: UsageSource = "none"
     stated_usd: Decimal | None = None
     """What the provider itself says it charged."""
+    span_usd: Decimal | None = None
+    """What a span of somebody trusted says that it cost."""
     conversation: Conversation | None = None
     """The text to estimate usage from, where that was asked for."""
     prompt: str | None = None

@@ -14,13 +14,15 @@ from opentelemetry.trace import Span, SpanKind, Tracer, format_span_id, format_t
 from opentelemetry.util.types import AttributeValue
 
 from otel_cost import attributes, faults
-from otel_cost.charge import Charge, Cost, CostStatus, PricingContext
+from otel_cost.charge import Charge, Cost, CostStatus, Part, PricingContext
 from otel_cost.config import Settings
 from otel_cost.delivery import Outlet
 from otel_cost.measured import Measured
-from otel_cost.pricing.engine import Engine
+from otel_cost.owners import NoOwners, Owners
+from otel_cost.pricing.engine import Engine, as_stated
 from otel_cost.settlement import Settlements
 from otel_cost.span_end import set_valid
+from otel_cost.usage import Meter, Usage
 
 if TYPE_CHECKING:
     from otel_cost.inference.estimates import Estimates
@@ -67,6 +69,8 @@ class Recorder:
         self._finisher: Outlet[Unfinished] = Outlet("abandoned streams", _finish)
         self.settlements = Settlements()
         """The calls that a later one settles."""
+        self.owners: Owners = NoOwners()
+        """Who decides which span carries a call."""
         self._identity: _Identity = (None, settings.service, settings.environment)
         self._infers = settings.unpriced == "infer"
 
@@ -78,17 +82,34 @@ class Recorder:
         if not parts:
             return _UNMETERED
         try:
-            cost = self.engine.price(call.provider, parts, _context(call), call.stated_usd)
+            cost = self._priced(call, parts)
         except Exception as error:  # noqa: BLE001 - a call without a price is still a call
             faults.caught("pricing", error)
             return Cost("unpriced", _ZERO, _ZERO, tuple(call.total_usage.quantities))
-        if cost.status == "exact" and call.usage_source == "inferred":
+        if cost.status == "exact" and (call.usage_source == "inferred" or call.rough):
             cost = cost._replace(status="estimated")
-        if not call.unknown:
+        if not call.unknown and not call.undivided:
             return cost
         status: CostStatus = "unpriced" if cost.status == "unpriced" else "partial"
-        unpriced = (*cost.unpriced, *call.unknown)
+        unpriced = (*cost.unpriced, *call.undivided, *call.unknown)
         return Cost(status, cost.list_usd, cost.effective_usd, unpriced, cost.lines)
+
+    def _priced(self, call: Measured, parts: tuple[Part, ...]) -> Cost:
+        engine, context = self.engine, _context(call)
+        if call.undivided:
+            parts = tuple(
+                Part(
+                    model,
+                    Usage({m: q for m, q in used.quantities.items() if m not in call.undivided}),
+                )
+                for model, used in parts
+            )
+        cost = engine.price(call.provider, parts, context, call.stated_usd)
+        return cost if call.span_usd is None else as_stated("span", call.span_usd, cost)
+
+    def priced_apart(self, call: Measured, meters: tuple[Meter, ...]) -> tuple[Meter, ...]:
+        """Those of `meters` that have a price of their own for the model that answered `call`."""
+        return self.engine.priced_apart(call.provider, call.served_model, _context(call), meters)
 
     def charge(self, call: Measured, cost: Cost) -> Charge:
         """The charge of `call`. Nothing is sent."""
@@ -147,8 +168,11 @@ class Recorder:
 
     def write(self, span: Span, call: Measured, cost: Cost, *, own: bool) -> None:
         """Put a call on the span that owns it; `own`: `open_span` has made it."""
-        if not span.is_recording():
-            return
+        if span.is_recording():
+            set_valid(span, self.said(span, call, cost, own=own))
+
+    def said(self, span: Span, call: Measured, cost: Cost, *, own: bool) -> dict[str, Any]:
+        """What the span that owns a call says of it; `own`: `open_span` has made it."""
         try:
             said: dict[str, Any] = attributes.of_call(
                 call,
@@ -162,11 +186,14 @@ class Recorder:
             said = dict(attributes.NOTHING_KNOWN)
         if not own:
             said |= attributes.of_request(call.operation, call.provider, call.request_model)
-        set_valid(span, said)
+            if attributes.stores_json_metadata(span):
+                return attributes.as_json_metadata(said)
+        return said
 
     def finish(self, call: Measured, cost: Cost) -> None:
         """Publish the charge of a call that has ended; nothing of it may change any more."""
         faults.counts["charges"] += 1
+        self.owners.ended(call)
         if self._outlets:
             finished = _Finished(self, call, cost)
             for outlet in self._outlets:
@@ -177,6 +204,15 @@ class Recorder:
         faults.counts["charges"] += 1
         for outlet in self._outlets:
             outlet.put(charge)
+
+    def publish_apart(self, call: Measured, within: Context) -> None:
+        """Publish a call that is over, on a span of its own that is opened and ended here."""
+        call.span = self.open_span(call, {}, within)
+        cost = self.cost(call)
+        self.finish(call, cost)
+        if call.span is not None:
+            self.write(call.span, call, cost, own=True)
+            call.span.end(call.ended_at)
 
     def add_sink(self, sink: Sink) -> None:
         """Call `sink(charge)` once per finished charge, in order, on a thread of its own."""
@@ -227,6 +263,7 @@ class Recorder:
         """Wait until every charge so far has reached every sink, `timeout` seconds at most."""
         deadline = time.monotonic() + timeout
         done = self._finisher.flush(timeout)
+        self.owners.settle(patient=True)
         if self.estimates is not None:
             done &= self.estimates.flush(max(0.0, deadline - time.monotonic()))
         for outlet in self._outlets:

@@ -4,13 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import Span
-
-
-def has_on_ending() -> bool:
-    """Whether the SDK tells processors that a span is ending, as it does from 1.40 on."""
-    return hasattr(SpanProcessor, "_on_ending")
 
 
 def set_valid(span: Span, items: Mapping[str, Any]) -> None:
@@ -30,21 +24,28 @@ def set_valid(span: Span, items: Mapping[str, Any]) -> None:
 
 
 def set_late(span: Span, items: Mapping[str, Any]) -> None:
-    """Set attributes on a span that is ending.
+    """Set attributes that are known to be valid on a span that is ending; none of them is lost.
 
     Up to SDK 1.45 at least a span is frozen already when processors hear that it is ending, against
     the specification (open-telemetry/opentelemetry-python#5614); then its attributes are unlocked
-    for the moment. No processor has exported it yet.
+    for the moment. No processor has exported it yet. Where there is no room, what is oldest goes.
     """
-    if span.is_recording():
+    store: Any = getattr(span, "_attributes", None)
+    if type(store) is not BoundedAttributes:
         span.set_attributes(items)
         return
-    store: Any = span._attributes  # type: ignore[attr-defined]
-    store._immutable = False
-    try:
-        store.update(items)
-    finally:
-        store._immutable = True
+    held = store._dict
+    if store.maxlen is not None:
+        for name in [name for name in held if name not in items][: _excess(store, items)]:
+            del held[name]
+            store.dropped += 1
+    held.update(items)
+
+
+def _excess(store: Any, items: Mapping[str, Any]) -> int:
+    new = sum(name not in store._dict for name in items)
+    excess: int = len(store._dict) + new - store.maxlen
+    return max(excess, 0)
 
 
 def shadow_end(span: Span, before: Callable[[], None]) -> None:
@@ -58,3 +59,12 @@ def shadow_end(span: Span, before: Callable[[], None]) -> None:
         original(end_time)
 
     span.end = end  # type: ignore[method-assign]
+
+
+def stored(span: Span) -> Mapping[str, Any]:
+    """The attributes of a span, where they can be looked through quickly."""
+    store: Any = getattr(span, "_attributes", None)
+    if type(store) is BoundedAttributes:
+        return store._dict
+    found: Mapping[str, Any] | None = getattr(span, "attributes", None)
+    return found or {}

@@ -15,11 +15,21 @@ import otel_cost
 ROOT = Path(otel_cost.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__about__", "faults", "delivery", "usage"}),
+    frozenset({"__about__", "faults", "delivery", "seen", "usage"}),
     frozenset({"attribution", "config"}),
     frozenset({"charge"}),
     frozenset(
-        {"attributes", "inference", "ledger", "measured", "pricing", "settlement", "span_end"}
+        {
+            "attributes",
+            "inference",
+            "ledger",
+            "measured",
+            "owners",
+            "pricing",
+            "readers",
+            "settlement",
+            "span_end",
+        }
     ),
     frozenset({"recorder"}),
     frozenset({"capture", "export", "spans"}),

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from contextvars import Token
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ MAX_LENGTH = 200
 """The longest value kept, as long as Langfuse keeps it (characters)."""
 
 _KEY = otel_context.create_key("otel_cost-attribution")
+
+_LANGFUSE_KEYS = dict.fromkeys(
+    f"langfuse.propagated.{name}" for name in ("user_id", "session_id", "metadata")
+).keys()
+"""Where the Langfuse SDK (3 to 5) keeps what it propagates, in the OpenTelemetry context."""
+_ALL_KEYS = frozenset({_KEY, *_LANGFUSE_KEYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,47 @@ def clean(name: str, value: object) -> str | None:
     return kept or None
 
 
+def says_who(context: Context) -> bool:
+    """Whether `current` finds anything in `context`; quicker than to look."""
+    return not _ALL_KEYS.isdisjoint(context)
+
+
 def current(context: Context | None = None) -> Attribution:
-    """The attribution of `context`, or of the current one."""
-    found = otel_context.get_value(_KEY, context)
-    return UNATTRIBUTED if found is None else cast(Attribution, found)
+    """The attribution of `context`, or of the current one.
+
+    What `langfuse.propagate_attributes` says holds below what `attribution` says.
+    """
+    if context is None:
+        context = otel_context.get_current()
+    found = cast(Attribution, context.get(_KEY, UNATTRIBUTED))
+    if _LANGFUSE_KEYS.isdisjoint(context):
+        return found
+    user, session, metadata = (context.get(key) for key in _LANGFUSE_KEYS)
+    said = metadata.items() if isinstance(metadata, dict) else ()
+    texts = tuple((name, value) for name, value in said if isinstance(value, str))
+    who = _propagated(*(v if isinstance(v, str) else None for v in (user, session)), texts)
+    return found.over(who)
+
+
+@functools.lru_cache(maxsize=512)
+def _propagated(
+    user: str | None, session: str | None, metadata: tuple[tuple[str, str], ...]
+) -> Attribution:
+    """What Langfuse propagates, as attribution; from version 5 on its metadata is JSON."""
+    said = {name: text for name, json_text in metadata if (text := _plain(json_text)) is not None}
+    known = {name: said.pop(name, None) for name in ("feature", "team", "customer")}
+    return make(user_id=user, session_id=session, tags=said, **known)
+
+
+def _plain(value: str) -> str | None:
+    """The text that a metadata value stands for; `None` where it is a list or an object."""
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    if isinstance(decoded, str):
+        return decoded
+    return None if isinstance(decoded, list | dict) else value
 
 
 def detach(token: Token[Context]) -> bool:

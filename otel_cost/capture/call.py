@@ -14,9 +14,10 @@ from otel_cost.attribution.context import detach
 from otel_cost.capture import captured
 from otel_cost.capture.endings import add_hops, is_charged, is_cut, is_refusal
 from otel_cost.capture.endpoint import Endpoint, StreamState
-from otel_cost.charge import Outcome
+from otel_cost.charge import Cost, Outcome
 from otel_cost.inference.conversation import Conversation
 from otel_cost.measured import Measured
+from otel_cost.owners import Owner
 from otel_cost.recorder import CALL_KEY, Recorder
 from otel_cost.span_end import shadow_end
 
@@ -36,14 +37,17 @@ class Call:
     """
 
     __slots__ = (
+        "_context",
         "_endpoint",
         "_hops",
         "_open",
         "_own_span",
+        "_owner",
         "_reader",
         "_recorder",
         "_state",
         "_token",
+        "_unpublished",
         "busy",
         "hides",
         "measured",
@@ -66,8 +70,13 @@ class Call:
         self._endpoint = endpoint
         self._state = _WHOLE
         self._own_span = False
+        self._owner: Owner | None = None
+        self._context: Context | None = None
+        """Where a span that is opened in the end belongs."""
         self._open = [True]
         """Emptied by whoever ends the call; `pop` is atomic, and safe in a finaliser."""
+        self._unpublished = [True]
+        """Emptied by whoever publishes it."""
         self._token: Token[Context] | None = None
         recorder.unfinished.add(self)
 
@@ -76,15 +85,32 @@ class Call:
         """Whether nothing has ended the call yet."""
         return bool(self._open)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what it used is known for good, though it has not ended."""
+        return self.streaming and self._state.finished and self.measured.usage is not None
+
     def enter(
-        self, context: Context, span: Span | None, *, visible: bool = True, findable: bool
+        self,
+        context: Context,
+        span: Span | None,
+        owner: Owner | None = None,
+        *,
+        visible: bool = True,
+        findable: bool,
     ) -> None:
-        """Take `span` for the call's own; `visible`: make it current; `findable`: the call too."""
+        """Take `span` for the call's own; `visible`: make it current; `findable`: the call too.
+
+        With an `owner`, a span that was there before carries the call.
+        """
+        self._owner, self._context = owner, None if owner is None else context
         if span is not None:
             self.measured.span = span
             self._own_span = True
             if visible:
                 context = set_span_in_context(span, context)
+        elif not findable:
+            return
         if findable:
             context = otel_context.set_value(CALL_KEY, self, context)
         self._token = otel_context.attach(context)
@@ -95,12 +121,16 @@ class Call:
         if token is not None:
             detach(token)
 
-    def claim(self, span: Span) -> None:
-        """Take the span that the SDK itself has opened for this call as its owner."""
-        if self.measured.span is None:
+    def claim(self, span: Span) -> bool:
+        """Take the span that the SDK itself has opened for this call as its owner.
+
+        `False` where another span is that already.
+        """
+        if self._owner is None and self.measured.span is None:
             self.measured.span = span
             if span.is_recording():
                 shadow_end(span, self._claimed_span_ends)
+        return self.measured.span is span
 
     @property
     def raw(self) -> bool:
@@ -178,11 +208,14 @@ class Call:
 
     def dropped(self) -> None:
         """The application let go of the stream. Called from finalisers: takes no lock."""
-        if self._open:
+        owner = self._owner
+        if self._open or (owner is not None and owner.waits):
             self._recorder.finish_later(self)
 
     def abandoned(self) -> None:
         """Nothing more will come; end with what is known."""
+        if self._owner is not None:
+            self._owner.abandoned()
         self._guarded_end(self._known_outcome("aborted"))
 
     def disowned(self) -> None:
@@ -304,17 +337,39 @@ class Call:
         return True
 
     def _settle(self) -> None:
-        """Nothing of the call changes any more: publish its charge, write and end its span."""
+        """Nothing of the call changes any more."""
+        owner = self._owner
+        if owner is None:
+            self.publish()
+        else:
+            owner.over()
+
+    def move(self) -> None:
+        """Open a span of its own: no other can carry it."""
+        self._owner = None
+        self.measured.span = self._recorder.open_span(self.measured, self.where, self._context)
+        self._own_span = True
+
+    def publish(self) -> Cost:
+        """Publish its charge, once; write the span that is its own, and end it."""
         measured, recorder = self.measured, self._recorder
         span = measured.span
         try:
             cost = recorder.cost(measured)
-            recorder.finish(measured, cost)
-            if span is not None:
+            if self._is_first_to_publish():
+                recorder.finish(measured, cost)
+            if span is not None and self._owner is None:
                 recorder.write(span, measured, cost, own=self._own_span)
+            return cost
         finally:
             if span is not None and self._own_span:
                 self._end_span(span)
+
+    def _is_first_to_publish(self) -> bool:
+        try:
+            return self._unpublished.pop()
+        except IndexError:
+            return False
 
     def _end_span(self, span: Span) -> None:
         measured = self.measured

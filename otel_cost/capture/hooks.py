@@ -31,6 +31,7 @@ class Hooks:
         """The recorder. Emptied for good by `uninstall`: hooks that a foreign wrapper still holds
         must not come back to life beneath new ones."""
         self._patched: list[tuple[type, str, Any, Any]] = []
+        self._covered = set[str]()
         self._after_import = AfterImport(
             {name: functools.partial(self._attach, sdk) for name, sdk in _SDKS.items()}
             | dict.fromkeys(MODULES, self._attach_websockets)
@@ -46,15 +47,21 @@ class Hooks:
         """Put back what was there. A wrapper somebody put around ours stays, and works."""
         self._live.clear()
         self._live = []
+        self._covered.clear()
         self._after_import.uninstall()
         for owner, name, ours, original in reversed(self._patched):
             if owner.__dict__.get(name) is ours:
                 setattr(owner, name, original)
         self._patched.clear()
 
+    def covers(self, sdk: str) -> bool:
+        """Whether every call of `openai` or `anthropic` passes through here."""
+        return sdk in self._covered
+
     def _attach(self, sdk: Sdk, module: ModuleType) -> None:
-        self._replace(module, "SyncAPIClient", "request", self._sync_request, sdk)
-        self._replace(module, "AsyncAPIClient", "request", self._async_request, sdk)
+        sync = self._replace(module, "SyncAPIClient", "request", self._sync_request, sdk)
+        if self._replace(module, "AsyncAPIClient", "request", self._async_request, sdk) and sync:
+            self._covered.add(module.__name__.partition(".")[0])
         if sdk.native_scope is not None:
             name = "_process_response"
             self._replace(module, "SyncAPIClient", name, _sync_process_response, sdk)
@@ -74,7 +81,7 @@ class Hooks:
         name: str,
         hook: Callable[[Sdk, Any], Callable[..., Any]],
         sdk: Sdk,
-    ) -> None:
+    ) -> bool:
         owner = getattr(module, owner_name, None)
         original = None if owner is None else owner.__dict__.get(name)
         if owner is None or original is None:
@@ -84,8 +91,9 @@ class Hooks:
                 point,
                 f"otel_cost: this version has no {point}; calls through it are not recorded.",
             )
-            return
+            return False
         self._put(owner, name, original, hook(sdk, original))
+        return True
 
     def _put(self, owner: type, name: str, original: Any, hook: Callable[..., Any]) -> None:
         ours = functools.wraps(original)(hook)

@@ -14,10 +14,11 @@ from otel_cost.attribution.context import current
 from otel_cost.capture import captured
 from otel_cost.capture.call import Call
 from otel_cost.capture.content import listening
-from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, text, where_of
+from otel_cost.capture.endpoint import Endpoint, Platform, endpoint_at, where_of
 from otel_cost.capture.include_usage import asking, is_asked, is_chat_stream, may_ask
 from otel_cost.capture.streams import AsyncMeteredIterator, MeteredIterator, watch_body
 from otel_cost.measured import Measured
+from otel_cost.readers.fields import text
 from otel_cost.recorder import CALL_KEY, Recorder, new_charge_id
 from otel_cost.settlement import account
 
@@ -154,11 +155,15 @@ def _begin(
         call.hides = may_ask(recorder.settings.include_usage, platform, client, options, body)
         if not call.hides and not is_asked(body):
             measured.usage_source = "not_requested"
-    native = sdk.native_scope is not None and _opens_own_span(client, options)
-    span = None if native or endpoint.settles else recorder.open_span(measured, where)
+    owner = None if endpoint.settles else recorder.owners.elect(call, context)
+    span = None
+    if owner is not None:
+        call.where = where
+    elif not endpoint.settles and not (sdk.native_scope and _opens_own_span(client, options)):
+        span = recorder.open_span(measured, where)
     # An SDK that traces sends the current span's ids on: with ours it would where it would not.
     visible = getattr(client, "_tracer", None) is None
-    call.enter(context, span, visible=visible, findable=sdk.native_scope is not None)
+    call.enter(context, span, owner, visible=visible, findable=sdk.native_scope is not None)
     _watch_parser(call, options)
     return call
 

@@ -112,6 +112,7 @@ def _recorded(call: Measured, who: Attribution, given: GivenCost) -> Charge:
     call.span = recorder.open_span(call, {})
     charge = recorder.charge(call, cost)
     try:
+        recorder.owners.ended(call)
         recorder.publish(charge)
         if call.span is not None:
             _write(recorder, call.span, call, cost)

@@ -23,6 +23,22 @@ _REQUESTS = "requests"
 STATED = "stated"
 """The meter of a line that holds what a provider states."""
 
+_BASE: Mapping[str, Meter] = {
+    "input_audio": "input",
+    "input_image": "input",
+    "cache_read": "input",
+    "cache_read_audio": "cache_read",
+    "cache_read_image": "cache_read",
+    "cache_write_5m": "input",
+    "cache_write_30m": "input",
+    "cache_write_1h": "cache_write_5m",
+    "cache_write_12h": "cache_write_30m",
+    "output_audio": "output",
+    "output_image": "output",
+    "reasoning": "output",
+}
+"""Where tokens are counted by who does not say a meter apart."""
+
 _Key: TypeAlias = tuple[str, str, tuple[object, ...]]
 """Provider, model, and all of the context but its instant."""
 
@@ -36,7 +52,7 @@ class Engine:
     (`aws.bedrock`, `gcp.vertex_ai`, …). Raises `PriceError` for an override that makes no sense.
     """
 
-    __slots__ = ("_layers", "_sheets", "_version")
+    __slots__ = ("_apart", "_layers", "_sheets", "_version")
 
     def __init__(
         self,
@@ -51,6 +67,7 @@ class Engine:
         self._layers = Layers(books, organisation, overrides)
         self._sheets: dict[_Key, Sheet | None] = {}
         self._version: str | None = None
+        self._apart: dict[tuple[int, tuple[Meter, ...]], tuple[Sheet, tuple[Meter, ...]]] = {}
 
     @property
     def book_version(self) -> str:
@@ -110,7 +127,30 @@ class Engine:
         cost = Cost(status, listed, amount, tuple(unpriced), tuple(lines))
         if stated is None or not parts or not self._layers.trusts(provider):
             return cost
-        return _as_stated(provider, stated, cost)
+        return as_stated(f"provider:{provider.strip().lower()}", stated, cost)
+
+    def priced_apart(
+        self, provider: str, model: str, context: PricingContext, meters: tuple[Meter, ...]
+    ) -> tuple[Meter, ...]:
+        """Those of `meters` that have a price of their own, as far as prices are known.
+
+        Whoever does not tell the others apart makes no mistake in what a call costs.
+        """
+        sheet = self._sheet(provider, model, context)
+        if sheet is None:
+            return meters
+        known = self._apart.get((id(sheet), meters))
+        if known is None:
+            if len(self._apart) >= _MAX_CACHED:
+                self._apart.clear()
+            apart = tuple(meter for meter in meters if _is_apart(meter, sheet.rates))
+            # The sheet is kept, so that its id stays its own.
+            known = self._apart[id(sheet), meters] = sheet, apart
+        return known[1]
+
+    def trusts_spans(self, dialect: str) -> bool:
+        """Whether the cost that spans of this dialect state holds."""
+        return self._layers.trusts_spans(dialect)
 
     def _sheet(self, provider: str, model: str, context: PricingContext) -> Sheet | None:
         key = (provider, model, context[1:])
@@ -130,6 +170,19 @@ class Engine:
         return sheet
 
 
+def _is_apart(meter: Meter, rates: Mapping[str, Rate]) -> bool:
+    rate, base = rates.get(meter), rates.get(_BASE.get(meter, ""))
+    return (
+        rate is None
+        or base is None
+        or (base.list_rate * rate.per, base.multipliers)
+        != (
+            rate.list_rate * base.per,
+            rate.multipliers,
+        )
+    )
+
+
 def _prompt(quantities: Mapping[Meter, Quantity]) -> Quantity:
     """All input tokens, cached ones included."""
     prompt: Quantity = 0
@@ -146,12 +199,10 @@ def _line(part: int, meter: str, quantity: Quantity, rate: Rate) -> CostLine:
     return CostLine(part, meter, quantity, list_rate, per, multipliers, listed_cost, cost, price_id)
 
 
-def _as_stated(provider: str, stated: Decimal, cost: Cost) -> Cost:
-    """The cost that the provider states, in one line; the list cost stays where it is known."""
+def as_stated(by: str, stated: Decimal, cost: Cost) -> Cost:
+    """The cost that somebody states, in one line; the list cost stays where it is known."""
     listed = cost.list_usd if cost.status in {"exact", "estimated"} else stated
-    line = CostLine(
-        0, STATED, 1, stated, 1, (), listed, stated, f"provider:{provider.strip().lower()}"
-    )
+    line = CostLine(0, STATED, 1, stated, 1, (), listed, stated, by)
     return Cost("exact", listed, stated, (), (line,))
 
 

@@ -79,6 +79,10 @@ class Layers:
             self._books[0].provider_id(name) for name in trusted
         }
 
+    def trusts_spans(self, dialect: str) -> bool:
+        """Whether the cost that spans of `dialect` state holds."""
+        return dialect in self._said.trusted_spans
+
     def sheet(self, provider: str, model: str, context: PricingContext) -> Sheet | None:
         """The rates of `model` in `context`; `None` for a model that no layer knows."""
         rules = self._books[0].rules

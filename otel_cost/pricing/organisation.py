@@ -73,7 +73,8 @@ def parse_organisation(text: str, name: str = "prices.toml") -> Organisation:
             *read.once("azure", _deployments),
             *(alias for alias in read.each("fine_tune", _fine_tune_alias) if alias is not None),
         ),
-        trusted=frozenset(read.once("trust", _trusted)),
+        trusted=frozenset(read.once("trust", _trusted_providers)),
+        trusted_spans=frozenset(read.once("trust", _trusted_spans)),
         version=f"org:{hashlib.sha256(text.encode()).hexdigest()[:8]}",
     )
 
@@ -165,12 +166,22 @@ def _discount(entry: Json) -> Discount:
     )
 
 
-def _trusted(entry: Json) -> tuple[str, ...]:
-    _only(entry, frozenset({"provider_cost"}))
-    names = entry.get("provider_cost")
+def _trusted_providers(entry: Json) -> tuple[str, ...]:
+    _only(entry, frozenset({"provider_cost", "span_cost"}))
+    if "span_cost" in entry and "provider_cost" not in entry:
+        return ()
+    return _names(entry, "provider_cost", "openrouter")
+
+
+def _trusted_spans(entry: Json) -> tuple[str, ...]:
+    return _names(entry, "span_cost", "langfuse") if "span_cost" in entry else ()
+
+
+def _names(entry: Json, key: str, example: str) -> tuple[str, ...]:
+    names = entry.get(key)
     if not isinstance(names, list):
-        raise PriceError("provider_cost", 'is missing; write a list such as ["openrouter"]')
-    return tuple(_text(name, "provider_cost") for name in names)
+        raise PriceError(key, f'is missing; write a list such as ["{example}"]')
+    return tuple(_text(name, key) for name in names)
 
 
 def _only(entry: Json, known: frozenset[str]) -> None:

@@ -117,6 +117,8 @@ class Organisation:
     aliases: tuple[Alias, ...] = ()
     trusted: frozenset[str] = frozenset()
     """Providers whose own statement of a call's cost holds."""
+    trusted_spans: frozenset[str] = frozenset()
+    """Dialects of spans whose statement of a call's cost holds."""
     version: str = "org:00000000"
 
 

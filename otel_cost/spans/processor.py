@@ -1,87 +1,131 @@
-"""Puts attribution on every LLM span, whoever makes it."""
+"""Puts attribution, usage and cost on the LLM spans of others, and zeros on their duplicates."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_cost import attributes, faults
-from otel_cost.attribution.context import UNATTRIBUTED, Attribution, current
+from otel_cost.attribution.context import UNATTRIBUTED, Attribution, current, says_who
 from otel_cost.recorder import CALL_KEY
-from otel_cost.span_end import has_on_ending, set_late, shadow_end
-from otel_cost.spans.recognise import is_llm, is_native_anthropic, stores_json_metadata
-from otel_cost.spans.tracers import SCOPE
+from otel_cost.span_end import set_late, shadow_end, stored
+from otel_cost.spans.dialects.dialect import Dialect
+from otel_cost.spans.judging import Judging
+from otel_cost.spans.record import Record, held, hold
+from otel_cost.spans.tracers import is_ours
 
+_SHADOWED = "_otel_cost_shadowed"
 _WHO = "_otel_cost_attribution"
+"""Where a span that nobody knows for LLM work has whom it was started for."""
 
 
 class StampingProcessor(SpanProcessor):
-    """Stamps LLM spans with the attribution of the context they were started in.
+    """Judges the spans of LLM work of one provider, and stamps them with whom they are for.
 
     It may come before or after any other processor: it writes when a span ends, before any
-    processor exports it.
+    processor exports it. Without `judging` it does nothing.
     """
 
     def __init__(
-        self, defaults: Attribution, on_first_span: Callable[[], None] | None = None
+        self,
+        defaults: Attribution,
+        judging: Judging | None,
+        on_first_span: Callable[[], None] | None = None,
     ) -> None:
         self._defaults = defaults
+        self._judging = judging
         self._on_first_span = on_first_span
-        self._shadows = not has_on_ending()
-        self._resting = False
+        self._shadows = True
+        """Whether `span.end` is shadowed: until the provider has told once that a span ends.
+
+        SDKs before 1.40 never do, nor do providers that wrap processors without forwarding it.
+        """
 
     def rest(self) -> None:
         """Do nothing from now on; a provider cannot let go of a processor."""
-        self._resting = True
+        self._judging = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Keep who the span is for: where it ends, the context may be another."""
-        if self._resting:
+        """Keep who the span is for, and what it is: where it ends, the context may be another."""
+        judging = self._judging
+        if judging is None:
             return
         try:
             if self._on_first_span is not None:
                 self._on_first_span()
                 self._on_first_span = None
-            scope = span.instrumentation_scope
-            if scope is not None and scope.name == SCOPE:
-                return
             context = otel_context.get_current() if parent_context is None else parent_context
-            who = current(context)
-            if who is not UNATTRIBUTED:
-                setattr(span, _WHO, who)
-            call: Any = context.get(CALL_KEY)
-            if call is not None and is_native_anthropic(span):
-                call.claim(span)
+            scope = span.instrumentation_scope
+            dialect = None if scope is None else judging.dialects.of_scope(scope.name)
+            if dialect is not None:
+                _follow(judging, span, dialect, context)
+            else:
+                # Any other span: LLM work may turn up in it, or within it.
+                if says_who(context):
+                    setattr(span, _WHO, current(context))
+                if judging.ownership.open:
+                    _pass_on(span, context)
             if self._shadows:
+                setattr(span, _SHADOWED, True)
                 shadow_end(span, functools.partial(self._ending, span))
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("a span's start", error)
 
     def _on_ending(self, span: Span) -> None:
-        if not self._shadows and not self._resting:
+        if getattr(span, _SHADOWED, False):
+            self._shadows = False  # the provider's chain forwards this
+        elif self._judging is not None:
             self._ending(span)
 
     def _ending(self, span: Span) -> None:
+        judging = self._judging
+        if judging is None:
+            return
         try:
-            who: Attribution = getattr(span, _WHO, UNATTRIBUTED)
-            if who is UNATTRIBUTED and self._defaults is UNATTRIBUTED:
-                return
-            who = who.over(self._defaults)
-            found = span.attributes or {}
-            scope = span.instrumentation_scope
-            if scope is None or scope.name == SCOPE or not is_llm(scope.name, found):
-                return
-            set_late(span, _stamp(span, who))
+            record = held(span)
+            if record is None or record.span is not span:
+                dialect = judging.dialects.of_attributes(span.name, stored(span))
+                if dialect is None or is_ours(span):
+                    return
+                record = Record(span, dialect, getattr(span, _WHO, UNATTRIBUTED), record)
+            stamp = self._stamp(span, record.who)
+            set_late(span, {**stamp, **judging.verdicts.at_end(record, span)})
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("a span's end", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing: the span is frozen now."""
 
+    def _stamp(self, span: Span, who: Attribution) -> dict[str, Any]:
+        who = who.over(self._defaults)
+        if who is UNATTRIBUTED:
+            return {}
+        stamp = attributes.of_attribution(who, attributes.tags_on(span))
+        if attributes.stores_json_metadata(span):
+            return attributes.as_json_metadata(stamp)
+        return dict(stamp)
 
-def _stamp(span: Span, who: Attribution) -> Mapping[str, attributes.Value]:
-    stamp = attributes.of_attribution(who, attributes.tags_on(span))
-    return attributes.as_json_metadata(stamp) if stores_json_metadata(span) else stamp
+
+def _follow(judging: Judging, span: Span, dialect: Dialect, context: Context) -> None:
+    """A span of LLM work has started."""
+    record = Record(span, dialect, current(context), held(trace.get_current_span(context)))
+    judging.ownership.started(record)
+    call: Any = context.get(CALL_KEY)
+    if call is None:
+        return
+    native = record.scope.startswith(attributes.NATIVE_ANTHROPIC_SCOPE)
+    if native and record.kind == "call" and call.claim(span):
+        record.wrote = True
+    else:
+        record.of, record.certain = call.measured, True
+
+
+def _pass_on(span: Span, context: Context) -> None:
+    """Have what is within the span find what is around it."""
+    outer = held(trace.get_current_span(context))
+    if outer is not None:
+        hold(span, outer)

@@ -14,6 +14,12 @@ SCOPE = "otel_cost"
 """The instrumentation scope of the spans we make."""
 
 
+def is_ours(span: object) -> bool:
+    """Whether we have made a span, for a hooked call."""
+    scope = getattr(span, "instrumentation_scope", None)
+    return scope is not None and scope.name == SCOPE
+
+
 class Tracers:
     """The provider that was given, else that of the first processor, else the global one."""
 

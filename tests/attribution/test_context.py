@@ -255,7 +255,7 @@ def test_defaults_of_the_environment_stand_below_the_context(
         chat(gpt)
         with attribution(feature="search", plan="pro"):
             chat(gpt)
-            tracer.start_span("chat", attributes={"gen_ai.request.model": "gpt-4o"}).end()
+            tracer.start_span("tool", attributes={"gen_ai.operation.name": "execute_tool"}).end()
     merged = Attribution("search", "core", tags=(("plan", "pro"), ("region", "eu")))
     assert [charge.attribution for charge in charges.settled()] == [defaults, merged]
     *_, ours, theirs = provider.exporter.get_finished_spans()
