@@ -45,17 +45,25 @@ def _usage_object(sent: Mapping[str, Any]) -> dict[str, int]:
         ("prompt_tokens", "completion_tokens"),
         ("input_tokens", "output_tokens"),
     ):
-        if {prompt, completion, "total_tokens"} <= sent.keys() <= {
-            prompt, completion, "total_tokens", f"{prompt}_details", f"{completion}_details",
-        }:  # fmt: skip
+        details = [f"{prompt}_details", f"{completion}_details"]
+        needed = {prompt, completion, "total_tokens"}
+        strict = needed <= sent.keys() <= needed.union(details)
+        if strict and all(_is_flat(sent.get(name)) for name in details):
             return _openai_usage(sent, prompt, completion)
     return {key: count for key, value in sent.items() if (count := _count(value)) is not None}
+
+
+def _is_flat(details: Any) -> bool:
+    """Whether these details are of the strict shape: numbers, not objects of their own."""
+    return not any(isinstance(value, dict) for value in (details or {}).values())
 
 
 def _openai_usage(sent: Mapping[str, Any], prompt: str, completion: str) -> dict[str, int]:
     usage = {"input": sent[prompt], "output": sent[completion], "total": sent["total_tokens"]}
     for bucket, name in (("input", prompt), ("output", completion)):
         for key, count in (sent.get(f"{name}_details") or {}).items():
+            if count is None:
+                continue
             usage[f"{bucket}_{key}"] = count
             usage[bucket] = max(usage[bucket] - count, 0)
     return usage

@@ -1,0 +1,1 @@
+"""Recorded traces of other instrumentation libraries, played to the real thing and judged."""
