@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from otel_cost.attribution.context import Attribution
 from otel_cost.charge import Cost, rfc3339
-from otel_cost.measured import Measured
+from otel_cost.measured import UNNAMED, Measured
 from otel_cost.usage import CACHE_READ_METERS, INPUT_METERS, OUTPUT_METERS, Meter, Usage
 
 Value: TypeAlias = str | int | float | tuple[str, ...]
@@ -155,7 +155,8 @@ def of_call(
         why = call.usage_source if status == "unmetered" else status
         unpriced = ", ".join(cost.unpriced)
         found[OBSERVATION_LEVEL] = "WARNING"
-        said = _UNKNOWN.get(why, _UNKNOWN[status]).format(model=model, unpriced=unpriced)
+        named = "a model that nobody names" if model == UNNAMED else model
+        said = _UNKNOWN.get(why, _UNKNOWN[status]).format(model=named, unpriced=unpriced)
         found[OBSERVATION_MESSAGE] = f"{said} {call.note}".rstrip()
     elif call.outcome == "error":
         found[OBSERVATION_LEVEL] = "ERROR"

@@ -10,6 +10,9 @@ from otel_cost.charge import Outcome, Part, UsageSource
 from otel_cost.inference.conversation import Conversation
 from otel_cost.usage import NO_USAGE, Meter, Usage, total
 
+UNNAMED = "unknown"
+"""The model of a call whose model nobody names."""
+
 
 @dataclass(slots=True)
 class Measured:
@@ -80,7 +83,7 @@ class Measured:
     @property
     def served_model(self) -> str:
         """The model that answered, or the requested one where no answer says."""
-        return self.model or self.request_model or "unknown"
+        return self.model or self.request_model or UNNAMED
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -35,7 +35,7 @@ def set_late(span: Span, items: Mapping[str, Any]) -> None:
         span.set_attributes(items)
         return
     held = store._dict
-    if store.maxlen is not None:
+    if store.maxlen is not None and len(held) + len(items) > store.maxlen:
         for name in [name for name in held if name not in items][: _excess(store, items)]:
             del held[name]
             store.dropped += 1

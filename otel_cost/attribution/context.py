@@ -26,7 +26,8 @@ _LANGFUSE_KEYS = dict.fromkeys(
     f"langfuse.propagated.{name}" for name in ("user_id", "session_id", "metadata")
 ).keys()
 """Where the Langfuse SDK (3 to 5) keeps what it propagates, in the OpenTelemetry context."""
-_ALL_KEYS = frozenset({_KEY, *_LANGFUSE_KEYS})
+KEYS = frozenset({_KEY, *_LANGFUSE_KEYS})
+"""In a context without any of these `current` finds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,6 @@ def clean(name: str, value: object) -> str | None:
         "characters; what could be kept was.",
     )
     return kept or None
-
-
-def says_who(context: Context) -> bool:
-    """Whether `current` finds anything in `context`; quicker than to look."""
-    return not _ALL_KEYS.isdisjoint(context)
 
 
 def current(context: Context | None = None) -> Attribution:

@@ -10,12 +10,13 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_cost import attributes, faults
-from otel_cost.attribution.context import UNATTRIBUTED, Attribution, current, says_who
+from otel_cost.attribution.context import KEYS, UNATTRIBUTED, Attribution, current
 from otel_cost.recorder import CALL_KEY
 from otel_cost.span_end import set_late, shadow_end, stored
 from otel_cost.spans.dialects.dialect import Dialect
+from otel_cost.spans.dialects.registry import MARKS
 from otel_cost.spans.judging import Judging
-from otel_cost.spans.record import Record, held, hold
+from otel_cost.spans.record import HELD, Record, held, hold
 from otel_cost.spans.tracers import is_ours
 
 _SHADOWED = "_otel_cost_shadowed"
@@ -65,7 +66,7 @@ class StampingProcessor(SpanProcessor):
                 _follow(judging, span, dialect, context)
             else:
                 # Any other span: LLM work may turn up in it, or within it.
-                if says_who(context):
+                if not KEYS.isdisjoint(context):
                     setattr(span, _WHO, current(context))
                 if judging.ownership.open:
                     _pass_on(span, context)
@@ -76,10 +77,17 @@ class StampingProcessor(SpanProcessor):
             faults.caught("a span's start", error)
 
     def _on_ending(self, span: Span) -> None:
-        if getattr(span, _SHADOWED, False):
-            self._shadows = False  # the provider's chain forwards this
-        elif self._judging is not None:
-            self._ending(span)
+        try:
+            if getattr(span, _SHADOWED, False):
+                self._shadows = False  # the provider's chain forwards this
+                return
+            # Most spans are no LLM work, and most of them are told from it here.
+            known: Any = span._attributes
+            if getattr(span, HELD, None) is None and MARKS.isdisjoint(known._dict):
+                return
+        except Exception as error:  # noqa: BLE001 - the guard of this border
+            faults.caught("looking at a span's end", error)
+        self._ending(span)
 
     def _ending(self, span: Span) -> None:
         judging = self._judging

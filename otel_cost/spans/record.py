@@ -16,7 +16,7 @@ from otel_cost.span_end import stored
 from otel_cost.spans.dialects.dialect import Attributes, Dialect, Kind, SpanCall
 from otel_cost.spans.evidence import species
 
-_HELD = "_otel_cost"
+HELD = "_otel_cost"
 """Where a span has its record, or that of the nearest span of LLM work around it."""
 _WITHIN = 64
 """How many calls an open span remembers of those within it."""
@@ -56,6 +56,7 @@ class Record:
 
     __slots__ = (
         "base",
+        "began",
         "certain",
         "closed",
         "dialect",
@@ -87,6 +88,9 @@ class Record:
         if outer is not None and not outer.closed:
             self.base = outer.base
         self.place = here()
+        first = stored(span)
+        self.began: Kind = dialect.kind(span.name, first) if first else "other"
+        """What the span was when it started: content may push out the attributes that say so."""
         self.started = span.start_time or 0
         self.closed: bool = False
         self.owner: Carrying | None = None
@@ -111,7 +115,11 @@ class Record:
     @property
     def kind(self) -> Kind:
         """What the span is, by what it says by now."""
-        return "other" if self.span is None else self.dialect.kind(self.span.name, self.attributes)
+        span = self.span
+        if span is None:
+            return "other"
+        lost = span.dropped_attributes and self.began == "call"
+        return "call" if lost else self.dialect.kind(span.name, self.attributes)
 
     def read(self) -> SpanCall:
         """The call that the span tells of, by what it says by now."""
@@ -136,10 +144,10 @@ def here() -> tuple[int, object]:
 
 def held(span: Any) -> Record | None:
     """The record of `span`, or of the nearest span of LLM work around it."""
-    found: Record | None = getattr(span, _HELD, None)
+    found: Record | None = getattr(span, HELD, None)
     return found
 
 
 def hold(span: Span | ReadableSpan, record: Record) -> None:
     """Have `held` find `record` for `span`."""
-    setattr(span, _HELD, record)
+    setattr(span, HELD, record)

@@ -21,6 +21,7 @@ from otel_cost.spans.tally import Tally, Verdict
 from otel_cost.usage import total
 
 _UNREAD = SpanCall()
+_TOO_LATE = "Its usage came when another span of the call had ended, and was exported, without any."
 _LITELLM = (
     "LiteLLM writes its calls onto a span of the application, where the second overwrites the "
     "first. Set USE_OTEL_LITELLM_REQUEST_SPAN=true, so that each call gets a span of its own."
@@ -80,9 +81,10 @@ class Verdicts:
         self._advise(record, span)
         same = None if record.left is not None else self._known(record, span, call)
         if same is not None:
-            return self._duplicate(
-                span, same.span_id if isinstance(same, Told) else span_id(same.span)
-            )
+            told = isinstance(same, Told)
+            late = told and same.usage is None and call.usage is not None
+            owner = same.span_id if isinstance(same, Told) else span_id(same.span)
+            return self._duplicate(span, owner, _TOO_LATE if late else "")
         if self._is_covered(record) or self._is_old_news(call):
             return self._duplicate(span, None)
         return self._unknown_so_far(record, span, call)
@@ -181,8 +183,8 @@ class Verdicts:
             self._tally.advice[_LITELLM] = None
             faults.warn_once("advice", "litellm", f"otel_cost: {_LITELLM}")
 
-    def _duplicate(self, span: Span, owner: str | None) -> dict[str, Any]:
-        self._count(span, "duplicate")
+    def _duplicate(self, span: Span, owner: str | None, reason: str = "") -> dict[str, Any]:
+        self._count(span, "duplicate", reason=reason)
         return worthless.as_duplicate(stored(span), owner, keep=self._keep)
 
     def _count(self, span: Span, verdict: Verdict, status: Any = None, reason: str = "") -> None:

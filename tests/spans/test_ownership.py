@@ -323,8 +323,7 @@ def test_who_a_reserved_span_was_opened_for_tells_calls_apart(stage: Stage) -> N
 
 
 def test_what_langfuse_propagates_is_attribution(stage: Stage) -> None:
-    import langfuse
-
+    langfuse = pytest.importorskip("langfuse", reason="the oldest environments go without")
     with (
         langfuse.propagate_attributes(
             user_id="u1", session_id="s1", metadata={"feature": "checkout", "plan": "gold"}
@@ -367,3 +366,17 @@ def test_diagnostics_say_what_each_scope_came_to(stage: Stage) -> None:
     ]
     assert "USE_OTEL_LITELLM_REQUEST_SPAN" in seen["advice"][0]
     assert json.loads(json.dumps(seen)) == seen
+
+
+def test_usage_that_comes_too_late_is_reported(stage: Stage) -> None:
+    """Spans that have ended are not changed: a simple exporter has taken them already."""
+    said_id = {**CHAT, "gen_ai.response.id": "r1"}
+    stage.tracer("one").start_span("chat gpt-4o", attributes=said_id).end()
+    late = stage.tracer("two").start_span("chat gpt-4o", attributes=said_id)
+    late.set_attributes({"gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 5})
+    late.end()
+    stage.outcome("one")
+    assert stage.charges.only().cost.status == "unmetered"
+    rows = {row["scope"]: row for row in otel_cost.diagnostics()["scopes"]}
+    [reason] = rows["two"]["reasons"]
+    assert "without any" in reason

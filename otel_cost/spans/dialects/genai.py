@@ -195,6 +195,8 @@ def _unknown(who: Names, count: Counted, rest: Rest, *, claude: bool) -> tuple[M
         return found
     if count.received is None:
         found += ("output",)
+    if who.operation == "text_completion":
+        return found  # neither caches nor tools nor anything but text
     if count.written and count.written_long is None:
         if claude:
             found += ("cache_write_1h",)

@@ -48,7 +48,8 @@ _BY_MARKS: tuple[tuple[frozenset[str], Dialect], ...] = (
     (generic.MARKS, generic.DIALECT),
 )
 """By what attributes a dialect is known, the surest first."""
-_MARKS = frozenset[str]().union(*(marks for marks, _ in _BY_MARKS))
+MARKS = frozenset[str]().union(*(marks for marks, _ in _BY_MARKS))
+"""Without any of these attributes a span whose scope says nothing is no LLM work."""
 
 
 class Dialects:
@@ -74,7 +75,7 @@ class Dialects:
 
     def of_attributes(self, _name: str, attributes: Attributes) -> Dialect | None:
         """The dialect of a span whose scope says nothing."""
-        if _MARKS.isdisjoint(attributes):
+        if MARKS.isdisjoint(attributes):
             return None
         return next(d for marks, d in _BY_MARKS if not marks.isdisjoint(attributes))
 
