@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -49,10 +49,13 @@ class Ownership:
         self._waiting = Waiting()
         self.open: dict[int, Record] = {}
         """Spans of LLM work by the id of their record, the oldest first."""
+        self._beneath: dict[int, dict[int, Record]] = {}
+        """The same, by the id of the nearest span around them that is no LLM work."""
 
     def started(self, record: Record) -> None:
         """A span of LLM work is open from now on."""
         self.open[id(record)] = record
+        self._beneath.setdefault(record.base, {})[id(record)] = record
         oldest = next(iter(tuple(self.open.values())))
         late = oldest.left is not None and oldest.started < record.started - _LONGEST
         if late or len(self.open) > _MOST_OPEN:
@@ -61,6 +64,14 @@ class Ownership:
     def closed(self, record: Record) -> None:
         """It is open no longer."""
         self.open.pop(id(record), None)
+        siblings = self._beneath.get(record.base, {})
+        siblings.pop(id(record), None)
+        if not siblings:
+            self._beneath.pop(record.base, None)
+
+    def _latest(self, base: int) -> Sequence[Record]:
+        """The open spans whose nearest span that is no LLM work is `base`, the latest first."""
+        return tuple(reversed(tuple(self._beneath.get(base, {}).values())))
 
     def elect(self, call: Hooked, context: Context) -> Owner | None:
         """The open span that is to carry `call`, made in `context`; `None`: one of its own."""
@@ -98,10 +109,9 @@ class Ownership:
         for outer in outwards(record.outer):
             if not outer.closed and _is_unbound(outer):
                 yield outer
-        for other in reversed(tuple(self.open.values())):
-            near = other.base == record.base and other.place == record.place
-            within = record.is_around(other)
-            if other.scope != record.scope and (near or within) and _is_unbound(other):
+        for other in self._latest(record.base):
+            near = other.place == record.place or record.is_around(other)
+            if other.scope != record.scope and near and _is_unbound(other):
                 yield other
 
     def hand_on(self, record: Record) -> None:
@@ -114,7 +124,7 @@ class Ownership:
 
     def _forget(self, record: Record) -> None:
         """Wait no longer for a span to end; what another span has left to it is charged now."""
-        self.open.pop(id(record), None)
+        self.closed(record)
         left, record.left = record.left, None
         if left is not None:
             self._recorder.publish_apart(*left)
@@ -175,15 +185,12 @@ class Ownership:
         self, measured: Measured, span: trace.Span, nearest: Record | None
     ) -> Iterator[Record]:
         """Spans opened for this call that are not current: one of each library, the best first."""
-        base, place = span.get_span_context().span_id, here()
-        defaults = self._recorder.settings.attribution
-        latest = list(reversed(tuple(self.open.values())))
-        latest.sort(key=lambda record: record.place != place)
-        around = set(outwards(nearest))
-        seen = set[str]()
-        for record in latest:
-            near = record.base == base if nearest is None else nearest.is_around(record)
-            if not near or record.scope in seen or record in around:
+        place, defaults = here(), self._recorder.settings.attribution
+        base = span.get_span_context().span_id if nearest is None else nearest.base
+        around, seen = set(outwards(nearest)), set[str]()
+        for record in sorted(self._latest(base), key=lambda record: record.place != place):
+            within = nearest is None or nearest.is_around(record)
+            if not within or record.scope in seen or record in around:
                 continue
             if record.who.over(defaults) == measured.attribution and _is_free(record, measured):
                 seen.add(record.scope)

@@ -81,10 +81,10 @@ class Verdicts:
         self._advise(record, span)
         same = None if record.left is not None else self._known(record, span, call)
         if same is not None:
-            told = isinstance(same, Told)
-            late = told and same.usage is None and call.usage is not None
-            owner = same.span_id if isinstance(same, Told) else span_id(same.span)
-            return self._duplicate(span, owner, _TOO_LATE if late else "")
+            if not isinstance(same, Told):
+                return self._duplicate(span, span_id(same.span))
+            late = same.usage is None and call.usage is not None
+            return self._duplicate(span, same.span_id, _TOO_LATE if late else "")
         if self._is_covered(record) or self._is_old_news(call):
             return self._duplicate(span, None)
         return self._unknown_so_far(record, span, call)
