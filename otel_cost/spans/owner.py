@@ -109,8 +109,11 @@ class SpanOwner:
 
     def take_back(self) -> None:
         """The call is over, and the span has not ended: write it on a span of the call's own."""
-        self.give_up()
-        self._call.publish()
+        try:
+            self.give_up()
+            self._call.publish()
+        except Exception as error:  # noqa: BLE001 - one call must not hold up the others
+            faults.caught("giving a call a span of its own", error)
 
     def wait_no_longer(self) -> None:
         """The span is late: publish the charge, and let the span carry it when it ends.

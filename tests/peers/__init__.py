@@ -1,0 +1,1 @@
+"""Beside other instrumentation libraries: one charge, one owner, and nothing counted twice."""
