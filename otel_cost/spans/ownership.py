@@ -162,12 +162,14 @@ class Ownership:
             self._waiting,
             reserved=reserved,
             strange=reserved and record.base == INVALID_SPAN_ID and record.place != here(),
-            patient=not reserved and dialect.sdk is None,
+            patient=not reserved and dialect.by_hand,
             trusted=self._recorder.engine.trusts_spans(dialect.name),
         )
 
     def _record_at(self, span: Any, context: Context) -> Record | None:
         """The record of the current span, or of the nearest span of LLM work around it."""
+        # OpenInference makes a stand-in current: the span itself is what ends.
+        span = getattr(span, "__wrapped__", span)
         found = held(span)
         if (found is not None and found.span is span) or not isinstance(span, Span):
             return found

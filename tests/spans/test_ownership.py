@@ -380,3 +380,27 @@ def test_usage_that_comes_too_late_is_reported(stage: Stage) -> None:
     rows = {row["scope"]: row for row in otel_cost.diagnostics()["scopes"]}
     [reason] = rows["two"]["reasons"]
     assert "without any" in reason
+
+
+class StandIn:
+    """Stands for a span, as wrapt's proxies do; OpenInference makes one current."""
+
+    def __init__(self, span: Any) -> None:
+        self.__wrapped__ = span
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.__wrapped__)
+
+
+def test_a_stand_in_for_a_span_is_that_span(stage: Stage) -> None:
+    scope = "openinference.instrumentation.openai"
+    span = stage.tracer(scope).start_span("ChatCompletion", attributes=LLM)
+    with trace.use_span(StandIn(span)):  # type: ignore[arg-type]
+        stage.chat()
+    span.set_attributes(RIGHT)
+    span.end()
+    stage.outcome(scope)

@@ -71,6 +71,8 @@ class Dialect:
     read: Callable[[str, Attributes], SpanCall]
     sdk: str | None = None
     """`openai` or `anthropic` where all its calls go through that SDK, and so through our hooks."""
+    by_hand: bool = False
+    """Whether applications open such spans themselves, around more than a call; they end them."""
     starts: Callable[[str, Attributes], bool] | None = None
     """Whether a span that is only starting may be a call, by its name and first attributes; `None`
     where neither says so: then a sampler that drops it drops the call."""

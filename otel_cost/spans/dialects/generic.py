@@ -95,4 +95,4 @@ def _is_detail(key: object) -> bool:
     return any(word in key for word in _DETAILS)
 
 
-DIALECT = Dialect("gen_ai", (), kind, read, starts=starts)
+DIALECT = Dialect("gen_ai", (), kind, read, by_hand=True, starts=starts)

@@ -142,4 +142,4 @@ def _stated(said: Said) -> Decimal | None:
     return sum(parts, Decimal()) if parts else None
 
 
-DIALECT = Dialect("langfuse", ("langfuse-sdk",), kind, read, starts=starts)
+DIALECT = Dialect("langfuse", ("langfuse-sdk",), kind, read, by_hand=True, starts=starts)
