@@ -191,8 +191,8 @@ class Ownership:
         base = span.get_span_context().span_id if nearest is None else nearest.base
         around, seen = set(outwards(nearest)), set[str]()
         for record in sorted(self._latest(base), key=lambda record: record.place != place):
-            within = nearest is None or nearest.is_around(record)
-            if not within or record.scope in seen or record in around:
+            near = nearest is None or nearest.is_around(record) or record.place == place
+            if not near or record.scope in seen or record in around:
                 continue
             if record.who.over(defaults) == measured.attribution and _is_free(record, measured):
                 seen.add(record.scope)

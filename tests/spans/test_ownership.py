@@ -216,6 +216,16 @@ def test_a_reserved_span_of_another_provider_is_a_call_of_its_own(stage: Stage) 
     }
 
 
+def test_a_generation_beside_the_librarys_own_span_is_a_duplicate(stage: Stage) -> None:
+    """It is not current, and what the application says of the usage may be anything."""
+    generation = stage.tracer(LANGFUSE, "5.0.4").start_span("answer", attributes=GENERATION)
+    with stage.tracer(OTEL).start_as_current_span("chat gpt-4o", attributes=CHAT):
+        stage.chat()
+    generation.set_attribute("langfuse.observation.usage_details", '{"input": 11, "output": 22}')
+    generation.end()
+    stage.outcome(OTEL)
+
+
 def test_a_sibling_that_comes_later_is_a_duplicate(stage: Stage) -> None:
     with stage.tracer("app").start_as_current_span("POST /answer"):
         answer = stage.chat()

@@ -32,8 +32,8 @@ _OPERATIONS = {
 """By the name of a span of OpenAI's, which is the type of the answer; all others are chats."""
 
 _IN_ITEMS: tuple[Meter, ...] = ("file_search", "code_interpreter")
-_IDS = ("resp_", "chatcmpl-", "msg_", "cmpl-", "cmp_")
-"""How the ids of OpenAI's and Anthropic's answers begin; items within them have ids as well."""
+_CLAUDE_IDS, _OTHER_IDS = ("msg_",), ("resp_", "chatcmpl-", "cmpl-", "cmp_")
+"""How the ids of answers begin. Items in them have ids as well: in a Response, of messages."""
 _NO_CACHE = "This library does not say how much of the input was read from or written to the cache."
 
 
@@ -82,17 +82,12 @@ def _names(name: str, said: Said, answer: str) -> Names:
         key = _EMBEDDING_PARAMETERS if operation == "embeddings" else _PARAMETERS
         asked = text(json_object(said.get(key)), "model")
     provider = provider_of(first_text(said, "llm.provider", "llm.system"), answered or asked)
-    return Names(
-        operation,
-        provider,
-        asked,
-        genai.served(provider, asked, answered),
-        _id(answer) if answer else None,
-    )
+    who = Names(operation, provider, asked, genai.served(provider, asked, answered), None)
+    return who._replace(response_id=_id(answer, claude=who.claude)) if answer else who
 
 
-def _id(answer: str) -> str | None:
-    found = raw.last_text(answer, "id", begins=_IDS)
+def _id(answer: str, *, claude: bool) -> str | None:
+    found = raw.last_text(answer, "id", begins=_CLAUDE_IDS if claude else _OTHER_IDS)
     if found is None and answer.startswith('{"id":"'):
         found = answer[7:].partition('"')[0][:256] or None
     return found

@@ -130,6 +130,17 @@ def test_a_usage_that_is_not_the_spans_is_not_read() -> None:
     assert usage.total_tokens == 120
 
 
+def test_a_messages_id_within_a_response_is_not_the_responses() -> None:
+    said = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-5.4"}
+    message = '"content": [{"type": "text", "id": "msg_1"}], "response_metadata": '
+    for whole, found in (
+        (f'{{{message}{{"id": "resp_1"}}}}', "resp_1"),
+        (f"{{{message}{{}}}}", None),
+    ):
+        call = openinference.OTHERS.read("ChatOpenAI", {**said, "output.value": whole})
+        assert call.response_id == found
+
+
 def test_a_usage_within_the_text_of_an_answer_is_not_the_usage() -> None:
     answer = json.dumps({"usage": {"input_tokens": 5}, "content": '{"usage": {"input_tokens": 9}}'})
     assert raw.last_object(answer, "usage") == {"input_tokens": 5}
