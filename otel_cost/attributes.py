@@ -10,9 +10,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from opentelemetry.trace import Span
+
 from otel_cost.attribution.context import Attribution
 from otel_cost.charge import Cost, rfc3339
 from otel_cost.measured import UNNAMED, Measured
+from otel_cost.span_end import stored
 from otel_cost.usage import CACHE_READ_METERS, INPUT_METERS, OUTPUT_METERS, Meter, Usage
 
 Value: TypeAlias = str | int | float | tuple[str, ...]
@@ -221,13 +224,9 @@ def _with_labels(tags: Sequence[str], who: Attribution) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def tags_on(span: object, *, beside: int = 0) -> Sequence[str]:
-    """The Langfuse tags that a span carries already, beside so many attributes of ours."""
-    carried: Mapping[str, Any] | None = getattr(span, "attributes", None)
-    # Counting is quick; a look-up that fails is not: it costs the SDK an exception.
-    if carried is None or len(carried) <= beside:
-        return ()
-    tags = carried.get(TRACE_TAGS)
+def tags_on(span: Span) -> Sequence[str]:
+    """The Langfuse tags that a span carries already."""
+    tags = stored(span).get(TRACE_TAGS)
     if isinstance(tags, str):
         return [tags]
     return tags or ()

@@ -34,8 +34,6 @@ Sink = Callable[[Charge], object]
 
 _Identity: TypeAlias = tuple[object, str | None, str | None]
 """A resource, and the service and environment that calls under it belong to."""
-_AT_START = 5
-"""How many attributes `open_span` gives a span at most."""
 _ZERO = Decimal(0)
 _UNMETERED = Cost("unmetered", _ZERO, _ZERO)
 _FREE = Cost("exact", _ZERO, _ZERO)
@@ -178,7 +176,7 @@ class Recorder:
                 call,
                 cost,
                 service=self._identify(span)[1],
-                tags=attributes.tags_on(span, beside=_AT_START if own else 0),
+                tags=attributes.tags_on(span),
                 infer_unpriced=self._infers,
             )
         except Exception as error:  # noqa: BLE001 - or Langfuse would infer a cost

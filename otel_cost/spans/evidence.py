@@ -1,11 +1,12 @@
 """Whether a span tells of a call that is already charged: response id, model, tokens, time."""
 
 import re
+import threading
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from opentelemetry.trace import format_span_id
+from opentelemetry.trace import SpanContext, format_span_id
 
 from otel_cost.measured import Measured
 from otel_cost.spans.dialects.dialect import SpanCall
@@ -39,7 +40,10 @@ def species(span: Any) -> str:
 
 def span_id(span: Any) -> str | None:
     """The id of a span in hexadecimal digits."""
-    ids = None if span is None else span.get_span_context()
+    return None if span is None else _hexadecimal(span.get_span_context())
+
+
+def _hexadecimal(ids: SpanContext | None) -> str | None:
     return None if ids is None or not ids.is_valid else format_span_id(ids.span_id)
 
 
@@ -47,27 +51,37 @@ class Told:
     """What of a charged call its other spans are known by. It refers to no span."""
 
     __slots__ = (
+        "context",
         "ended_at",
-        "keys",
         "model",
         "operation",
         "request_model",
         "response_id",
         "scopes",
-        "span_id",
         "started_at",
         "usage",
     )
 
-    def __init__(self, measured: Measured) -> None:
+    def __init__(self, measured: Measured, scope: str | None) -> None:
         self.started_at, self.ended_at = measured.started_at, measured.ended_at
         self.model, self.request_model = measured.model, measured.request_model
         self.operation, self.response_id = measured.operation, measured.response_id
         self.usage = None if measured.usage is None else measured.total_usage
-        self.span_id = span_id(measured.span)
-        self.scopes = set() if measured.span is None else {species(measured.span)}
+        span = measured.span
+        self.context = None if span is None else span.get_span_context()
+        """Of the span that carries it."""
+        self.scopes = set() if scope is None else {scope}
         """Of the spans that have told of it."""
-        self.keys = _keys(self.response_id, self.usage)
+
+    @property
+    def span_id(self) -> str | None:
+        """The id of the span that carries it, in hexadecimal digits."""
+        return _hexadecimal(self.context)
+
+    @property
+    def keys(self) -> tuple[_Key, ...]:
+        """By what it can be found."""
+        return _keys(self.response_id, self.usage)
 
     def overlaps(self, started: int, ended: int, slack: int) -> bool:
         """Whether a span of that time may tell of it: another call may have the same id."""
@@ -75,38 +89,58 @@ class Told:
 
 
 class Recent:
-    """The calls charged lately, the oldest first. For any thread."""
+    """The calls charged lately, the oldest first. For any thread.
+
+    Where one library alone tells of calls nothing is told twice, and nothing is looked for: what is
+    new is therefore only put in order when it is.
+    """
 
     def __init__(self) -> None:
+        self._new: deque[Told] = deque(maxlen=_KEPT)
         self._told: deque[Told] = deque()
         self._known: dict[_Key, list[Told]] = {}
         self._latest = 0
+        self._scopes = set[str]()
+        # A finaliser may end a span while its thread is in here.
+        self._lock = threading.RLock()
 
     def add(self, measured: Measured) -> None:
-        """Remember a charged call; forget what is too old to matter."""
-        told = Told(measured)
-        # Not by the clock: spans may be made with times of their own.
-        self._latest = max(self._latest, told.ended_at)
-        oldest = self._latest - _AGE
-        for key in told.keys:
-            self._known.setdefault(key, []).append(told)
-        self._told.append(told)
-        while self._told and (self._told[0].ended_at < oldest or len(self._told) > _KEPT):
-            self._forget_first()
+        """Remember a charged call."""
+        span = measured.span
+        scope = None if span is None else species(span)
+        self._scopes.add(scope or "")
+        self._new.append(Told(measured, scope))
 
     def find(self, said: SpanCall, scope: str, started: int, ended: int) -> Told | None:
         """The call that a span of `scope` tells of again, by the best evidence; it may once."""
+        if self._scopes <= {scope}:
+            return None
         best: Told | None = None
         strongest = 0
-        for told in self._candidates(said):
-            if scope in told.scopes or not told.overlaps(started, ended, _SLACK[3]):
-                continue
-            strength = agreement(said, told)
-            if strength > strongest and told.overlaps(started, ended, _SLACK[strength]):
-                best, strongest = told, strength
-        if best is not None:
-            best.scopes.add(scope)
+        with self._lock:
+            self._take_in()
+            for told in self._candidates(said):
+                if scope in told.scopes or not told.overlaps(started, ended, _SLACK[3]):
+                    continue
+                strength = agreement(said, told)
+                if strength > strongest and told.overlaps(started, ended, _SLACK[strength]):
+                    best, strongest = told, strength
+            if best is not None:
+                best.scopes.add(scope)
         return best
+
+    def _take_in(self) -> None:
+        """Put in order what is new; forget what is too old to matter."""
+        while self._new:
+            told = self._new.popleft()
+            # Not by the clock: spans may be made with times of their own.
+            self._latest = max(self._latest, told.ended_at)
+            for key in told.keys:
+                self._known.setdefault(key, []).append(told)
+            self._told.append(told)
+        oldest = self._latest - _AGE
+        while self._told and (self._told[0].ended_at < oldest or len(self._told) > _KEPT):
+            self._forget_first()
 
     def _candidates(self, said: SpanCall) -> Iterable[Told]:
         """Those that may agree, the latest first; nearly always there are none."""
@@ -122,15 +156,12 @@ class Recent:
         return reversed(found)
 
     def _forget_first(self) -> None:
-        try:
-            told = self._told.popleft()
-            for key in told.keys:
-                known = self._known[key]
-                known.remove(told)
-                if not known:
-                    del self._known[key]
-        except (IndexError, KeyError, ValueError):  # another thread was first
-            return
+        told = self._told.popleft()
+        for key in told.keys:
+            known = self._known[key]
+            known.remove(told)
+            if not known:
+                del self._known[key]
 
 
 def _keys(response_id: str | None, usage: Usage | None) -> tuple[_Key, ...]:

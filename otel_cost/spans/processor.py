@@ -78,12 +78,12 @@ class StampingProcessor(SpanProcessor):
 
     def _on_ending(self, span: Span) -> None:
         try:
-            if getattr(span, _SHADOWED, False):
-                self._shadows = False  # the provider's chain forwards this
-                return
+            self._shadows = False  # the provider's chain forwards this
             # Most spans are no LLM work, and most of them are told from it here.
             known: Any = span._attributes
             if getattr(span, HELD, None) is None and MARKS.isdisjoint(known._dict):
+                return
+            if getattr(span, _SHADOWED, False):
                 return
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("looking at a span's end", error)

@@ -26,9 +26,11 @@ class Tally:
     ) -> None:
         """One more span of `scope` came to `verdict`; `status` is that of its cost."""
         key = (scope, version or "")
-        if key not in self._verdicts and len(self._verdicts) >= _MOST:
-            key = _OTHERS
-        verdicts = self._verdicts.setdefault(key, Counter())
+        verdicts = self._verdicts.get(key)
+        if verdicts is None:
+            if len(self._verdicts) >= _MOST:
+                key = _OTHERS
+            verdicts = self._verdicts.setdefault(key, Counter())
         verdicts[verdict] += 1
         if status:
             verdicts[status] += 1

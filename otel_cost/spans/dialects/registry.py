@@ -52,6 +52,21 @@ MARKS = frozenset[str]().union(*(marks for marks, _ in _BY_MARKS))
 """Without any of these attributes a span whose scope says nothing is no LLM work."""
 
 
+class ByScope(dict[str, Dialect | None]):
+    """Finds the dialect of a scope the first time, and knows it from then on."""
+
+    def __init__(self, prefixes: tuple[tuple[str, Dialect], ...]) -> None:
+        super().__init__()
+        self._prefixes = prefixes
+
+    def __missing__(self, scope: str) -> Dialect | None:
+        found = next((d for prefix, d in self._prefixes if scope.startswith(prefix)), None)
+        if len(self) >= _KEPT:
+            self.clear()
+        self[scope] = found
+        return found
+
+
 class Dialects:
     """The dialects known in this process: ours, and those of entry points. For any thread."""
 
@@ -59,19 +74,9 @@ class Dialects:
         theirs = tuple(_offered())
         self.all: tuple[Dialect, ...] = (*theirs, *OURS)
         # A dialect of the user's wins over ours, however short its scope.
-        self._prefixes = (*_longest_first(theirs), *_longest_first(OURS))
-        self._found: dict[str, Dialect | None] = {}
-
-    def of_scope(self, scope: str) -> Dialect | None:
+        by_scope = ByScope((*_longest_first(theirs), *_longest_first(OURS)))
+        self.of_scope: Callable[[str], Dialect | None] = by_scope.__getitem__
         """The dialect of an instrumentation scope."""
-        try:
-            return self._found[scope]
-        except KeyError:
-            found = next((d for prefix, d in self._prefixes if scope.startswith(prefix)), None)
-            if len(self._found) >= _KEPT:
-                self._found.clear()
-            self._found[scope] = found
-            return found
 
     def of_attributes(self, _name: str, attributes: Attributes) -> Dialect | None:
         """The dialect of a span whose scope says nothing."""

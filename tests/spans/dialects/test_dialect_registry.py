@@ -6,7 +6,7 @@ import pytest
 
 from otel_cost import faults
 from otel_cost.spans.dialects.dialect import SpanCall
-from otel_cost.spans.dialects.registry import OURS, Dialects
+from otel_cost.spans.dialects.registry import OURS, ByScope, Dialects
 
 OURS_BY_SCOPE = {
     "opentelemetry.instrumentation.genai.openai": "otel-genai-openai",
@@ -61,10 +61,10 @@ def test_other_scopes_have_none(scope: str) -> None:
 
 
 def test_scopes_without_end_are_not_all_remembered() -> None:
-    dialects = Dialects()
+    by_scope = ByScope(())
     for number in range(5000):
-        assert dialects.of_scope(f"made up {number}") is None
-    assert len(dialects._found) <= 1024
+        assert by_scope[f"made up {number}"] is None
+    assert len(by_scope) <= 1024
 
 
 @pytest.mark.parametrize(
