@@ -33,7 +33,11 @@ OPEN_TELEMETRY = ("1.33", "1.39", "1.42", NEWEST)
 
 _OPTIONAL = ("boto3", "brotli", "backports-zstd", "google-auth", "websockets", "zstandard")
 """What the clouds, the encodings and the websockets of the SDKs need."""
-_TESTS = ("tests/ways", "tests/capture/test_usage_shapes.py")
+_TESTS = (
+    "tests/ways",
+    "tests/capture/test_usage_shapes.py",
+    *(f"tests/spans/test_{part}.py" for part in ("ownership", "processor", "sampler")),
+)
 _COMPAT = {"OTEL_COST_COMPAT": "1"}
 _SHOWN = 12
 """How many failures of an environment are named."""
