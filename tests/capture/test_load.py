@@ -25,6 +25,8 @@ CALLS = 20 if full_size else 2
 """How many calls each thread makes; a task makes half as many."""
 ABANDONED = 10_000 if full_size else 500
 CHUNKS = 1_000_000 if full_size else 5_000
+REMEMBERED = 600 if full_size else 100
+"""Before this many calls, memory grows with what is remembered of the latest of them."""
 SPARE = 4_000
 """Blocks of memory that may be taken meanwhile: what is kept of 256 clients' addresses at most is
 3,000; a call that is kept is 15 at least, for each stream."""
@@ -182,9 +184,9 @@ def test_abandoned_streams_leave_nothing_behind(
                             next(stream)
                         del stream
 
-        abandon(100)
+        abandon(REMEMBERED)
         grown = growth(lambda: abandon(ABANDONED))
-    assert ended == {"aborted": ABANDONED + 100}
+    assert ended == {"aborted": ABANDONED + REMEMBERED}
     assert grown < SPARE
     record_property("claim", f"{ABANDONED:,} abandoned streams: {grown:+,} blocks of memory")
 
