@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 
+from benchmarks.attribution import attribution_rows
 from benchmarks.calls import MAX_IMPORT, call_row, import_row, stream_row
 from benchmarks.spans import span_rows
 from benchmarks.timing import Row
@@ -18,6 +19,7 @@ def rows() -> Iterator[Row]:
     for name, opened in streams().items():
         yield stream_row(name, opened)
     yield from span_rows()
+    yield from attribution_rows()
     yield import_row("import otel_cost", MAX_IMPORT)
     yield import_row("from otel_cost import CostSpanProcessor", None)
 

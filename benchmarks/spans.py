@@ -49,12 +49,13 @@ class _Deaf(SpanProcessor):
         self._inner.on_end(span)
 
 
-def _bare() -> TracerProvider:
+def bare() -> TracerProvider:
+    """A provider without processors."""
     return TracerProvider(shutdown_on_exit=False)
 
 
-def _ours(wrap: Callable[[SpanProcessor], SpanProcessor] = lambda ours: ours) -> TracerProvider:
-    made = _bare()
+def ours(wrap: Callable[[SpanProcessor], SpanProcessor] = lambda ours: ours) -> TracerProvider:
+    made = bare()
     made.add_span_processor(wrap(otel_cost.CostSpanProcessor(hooks=False)))
     return made
 
@@ -69,7 +70,7 @@ def _other(to: TracerProvider) -> Call:
     return run
 
 
-def _llm(to: TracerProvider) -> Call:
+def llm_span(to: TracerProvider) -> Call:
     tracer = to.get_tracer("opentelemetry.instrumentation.genai.openai", "1.3b0")
     answer: Mapping[str, Any] = ANSWER
     number = 0
@@ -86,26 +87,26 @@ def _llm(to: TracerProvider) -> Call:
 
 def span_rows() -> Iterator[Row]:
     """A line for each kind of span."""
-    yield _row("A span that is no LLM work", _other, _bare(), _ours(), "other", "other")
-    yield _row("the same, its end shadowed", _other, _bare(), _ours(_Deaf), "other", "shadowed")
-    yield _row("An LLM span of another library", _llm, _bare(), _ours(), "llm", "llm")
+    yield _row("A span that is no LLM work", _other, bare(), ours(), "other", "other")
+    yield _row("the same, its end shadowed", _other, bare(), ours(_Deaf), "other", "shadowed")
+    yield _row("An LLM span of another library", llm_span, bare(), ours(), "llm", "llm")
 
 
 def _row(
     name: str,
     span_on: Callable[[TracerProvider], Call],
     without: TracerProvider,
-    ours: TracerProvider,
+    with_ours: TracerProvider,
     reference: str,
     limit: str,
 ) -> Row:
-    bare, with_us = interleaved(
+    plainly, with_us = interleaved(
         ROUNDS,
         lambda: sample(span_on(without), plain, without, SPANS),
-        lambda: sample(span_on(ours), plain, ours, SPANS),
+        lambda: sample(span_on(with_ours), plain, with_ours, SPANS),
     )
-    alone = min(each.wall for each in bare) * 1e6
-    added = work(with_us, bare).wall * 1e6
+    alone = min(each.wall for each in plainly) * 1e6
+    added = work(with_us, plainly).wall * 1e6
     share = added / alone
     allowed = LIMITS[limit] / REFERENCE[reference]
     figures = f"bare {alone:6.1f} µs   us +{added:5.2f} µs   {share:4.2f} of the span"

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Any
 from otel_cost.__about__ import __version__
 
 # Not lazily: importing the package `otel_cost.attribution` would put it where the function belongs.
-from otel_cost.attribution.context import Attribution, attributed, attribution
+from otel_cost.attribution.context import attribution, set_
+from otel_cost.attribution.functions import attributed, stream, wrap
+from otel_cost.attribution.values import Attribution
 
 if TYPE_CHECKING:
+    from otel_cost.attribution.middleware import (
+        AttributionMiddleware,
+        AttributionWSGIMiddleware,
+    )
+    from otel_cost.attribution.rules import Rule
     from otel_cost.charge import Charge
     from otel_cost.given.record import record
     from otel_cost.install import (
         CostSpanProcessor,
         add_sink,
         configure,
+        current,
         diagnostics,
         flush,
         instrument,
@@ -30,16 +38,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attribution",
+    "AttributionMiddleware",
+    "AttributionWSGIMiddleware",
     "Charge",
     "CostSampler",
     "CostSpanProcessor",
     "Price",
     "Recorded",
+    "Rule",
     "__version__",
     "add_sink",
     "attributed",
     "attribution",
     "configure",
+    "current",
     "diagnostics",
     "flush",
     "instrument",
@@ -48,17 +60,26 @@ __all__ = [
     "record_fine_tuning",
     "record_session",
     "shutdown",
+    "stream",
     "uninstrument",
+    "wrap",
 ]
 
+set = set_  # noqa: A001 - as it reads: otel_cost.set
+"""Not among the names of `import *`, which would take Python's own away."""
+
 _HOMES = {
+    "AttributionMiddleware": "otel_cost.attribution.middleware",
+    "AttributionWSGIMiddleware": "otel_cost.attribution.middleware",
     "Charge": "otel_cost.charge",
     "CostSampler": "otel_cost.spans.sampler",
     "CostSpanProcessor": "otel_cost.install",
     "Price": "otel_cost.pricing.own",
     "Recorded": "otel_cost.later.run",
+    "Rule": "otel_cost.attribution.rules",
     "add_sink": "otel_cost.install",
     "configure": "otel_cost.install",
+    "current": "otel_cost.install",
     "diagnostics": "otel_cost.install",
     "flush": "otel_cost.install",
     "instrument": "otel_cost.install",
@@ -82,4 +103,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "set"]

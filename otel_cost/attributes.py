@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from opentelemetry.trace import Span
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.charge import Cost, rfc3339
 from otel_cost.measured import UNNAMED, Measured
 from otel_cost.span_end import stored

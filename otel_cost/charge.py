@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.usage import Quantity, Usage, total
 
 Outcome: TypeAlias = Literal["ok", "error", "aborted", "incomplete", "pending"]

@@ -1,33 +1,23 @@
-"""Every environment variable, read and validated in one place."""
+"""Every environment variable, read and validated in one place, and where each setting came from."""
 
 import os
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
-from otel_cost.attribution.context import Attribution, make
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable: its default, how it is read, and what it means."""
-
-    name: str
-    read: Callable[[str], Any]
-    default: Any
-    meaning: str
+from otel_cost.attribution.values import Attribution, make
+from otel_cost.reading import printable, readable, shown
+from otel_cost.variables import DEVELOPMENT, VARIABLES
 
 
 @dataclass(frozen=True, slots=True)
 class Langfuse:
     """Where and as whom to send spans."""
 
-    public_key: str
-    secret_key: str
-    base_url: str
-    """Scheme, host and path, without a trailing slash."""
+    public_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    base_url: str = field(repr=False)
+    """Scheme, host and path, without a trailing slash. It may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +26,14 @@ class Settings:
 
     disabled: bool
     attribution: Attribution
-    ledger: str | None
+    ledger: str | None = field(repr=False)
     unpriced: Literal["zero", "infer"]
     langfuse: Langfuse | None
     service: str | None
     environment: str | None
     problems: tuple[str, ...]
-    """One sentence for each variable that could not be used; its default is in force."""
+    """One sentence for each variable that is not used as it is; where it cannot be used at all, its
+    default is in force."""
     prices: str | None = None
     """The path of a price file."""
     infer_usage: bool = False
@@ -55,172 +46,162 @@ class Settings:
     """Whether duplicates get zeros in what other backends than Langfuse sum, too."""
     diagnostics: str | None = None
     """The path of a file to write what the process has seen to when it ends."""
+    stamp: Literal["llm", "all"] = "llm"
+    """Which spans carry the attribution."""
+    rules: str | None = None
+    """The path of a file of rules."""
+    baggage_keys: Mapping[str, str] = field(default_factory=dict)
+    """What baggage entries of the application's own say: the field, by the key."""
+    propagate_to: tuple[str, ...] = ()
+    """Hosts and networks that may know who a call is for, in lower case."""
+    trust_inbound: bool = False
+    """Whether everybody is believed who says who a call is for."""
+    propagation_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets of services that believe each other: the first signs."""
+    propagation_ttl: int = 60
+    """How long a signature holds (seconds)."""
+    wire: Literal["header", "baggage"] = "header"
+    """How attribution travels to other services."""
 
 
-def _text(value: str) -> str:
-    return value
+class Effective(NamedTuple):
+    """One setting as it is in force, fit to be shown."""
+
+    group: str
+    name: str
+    """The variable that decides it first of all, or what in code does."""
+    value: Any
+    """Ready for JSON; what a secret has is `***`."""
+    origin: str
+    """`default`, `code`, or the variable that it came from."""
 
 
-def _flag(value: str) -> bool:
-    lowered = value.strip().lower()
-    if lowered in {"true", "1", "yes", "on"}:
-        return True
-    if lowered in {"false", "0", "no", "off", ""}:
-        return False
-    raise ValueError("it is neither true nor false")
+DEFAULT = "default"
+CODE = "code"
+HIDDEN = "***"
 
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"it is none of {', '.join(words)}")
-        return value
-
-    return read
-
-
-def pairs(value: str) -> dict[str, str]:
-    """The `key=value` pairs of a comma-separated list, percent-decoded; raises `ValueError`."""
-    found: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in value.split(","))):
-        key, equals, text = item.partition("=")
-        if not equals or not key.strip():
-            raise ValueError(f"{item!r} is not of the form key=value")
-        found[key.strip()] = unquote(text.strip())
-    return found
-
-
-def _base_url(value: str) -> str:
-    text = value.strip().rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it is not an http or https URL such as https://cloud.langfuse.com")
-    for suffix in ("/api/public/otel/v1/traces", "/api/public/otel", "/api/public"):
-        text = text.removesuffix(suffix)
-    return text
-
-
-VARIABLES: Mapping[str, Variable] = {
-    v.name: v
-    for v in (
-        Variable("OTEL_COST_DISABLED", _flag, False, "Switches all of otel_cost off."),
-        Variable("OTEL_SDK_DISABLED", _flag, False, "Switches otel_cost off with the OTel SDK."),
-        Variable("OTEL_COST_FEATURE", _text, None, "Feature of calls that name none."),
-        Variable("OTEL_COST_TEAM", _text, None, "Team of calls that name none."),
-        Variable("OTEL_COST_TAGS", pairs, {}, "Tags of all calls: `key=value,key=value`."),
-        Variable("OTEL_COST_LEDGER", _text, None, "Ledger to write: `sqlite:///path`."),
-        Variable("OTEL_COST_PRICES", _text, None, "Price file of your own: `prices.toml`."),
-        Variable(
-            "OTEL_COST_INFER_USAGE",
-            _flag,
-            False,
-            "Estimate the tokens of calls whose answer does not say them: `true` or `false`.",
-        ),
-        Variable(
-            "OTEL_COST_INCLUDE_USAGE",
-            _one_of("auto", "always", "never"),
-            "auto",
-            "Whether chat streams are asked for their usage where the application does not: "
-            "`auto` (where the server is known to understand), `always` or `never`.",
-        ),
-        Variable(
-            "OTEL_COST_CAPTURE_CONTENT",
-            _flag,
-            False,
-            "Put prompts and completions on spans: `true` or `false`.",
-        ),
-        Variable(
-            "OTEL_COST_UNPRICED",
-            _one_of("zero", "infer"),
-            "zero",
-            "What Langfuse gets for a call without a price: an explicit `zero`, or nothing, so "
-            "that it may `infer` one from its own table.",
-        ),
-        Variable(
-            "OTEL_COST_DUPLICATES",
-            _one_of("zero", "keep"),
-            "zero",
-            "Spans of other libraries that tell of a call again: usage and cost become `zero` for "
-            "every backend, or `keep` what backends other than Langfuse read.",
-        ),
-        Variable(
-            "OTEL_COST_DIAGNOSTICS",
-            _text,
-            None,
-            "File to write when the process ends, for `otel-cost doctor FILE`: `diagnostics.json`.",
-        ),
-        Variable("LANGFUSE_PUBLIC_KEY", _text, None, "Public key of the Langfuse project."),
-        Variable("LANGFUSE_SECRET_KEY", _text, None, "Secret key of the Langfuse project."),
-        Variable("LANGFUSE_BASE_URL", _base_url, None, "Address of Langfuse."),
-        Variable("LANGFUSE_HOST", _base_url, None, "The older name of `LANGFUSE_BASE_URL`."),
-        Variable("LANGFUSE_TRACING_ENVIRONMENT", _text, None, "Environment of all calls."),
-        Variable("OTEL_SERVICE_NAME", _text, None, "Service of all calls."),
-        Variable("OTEL_RESOURCE_ATTRIBUTES", pairs, {}, "Service and environment, if not above."),
-    )
+_OF_RESOURCE: Mapping[str, tuple[str, ...]] = {
+    "service": ("service.name",),
+    "environment": ("deployment.environment.name", "deployment.environment"),
 }
+"""What resource attributes say, where no variable of its own does; the first attribute holds."""
 
-_SECRET = re.compile(r"[^/@\s]*@|\b[sp]k-\S+")
-"""A user and password in a URL, or a key where none belongs."""
+_FIELDS = frozenset(Settings.__slots__) - {"disabled", "attribution", "langfuse", "problems"}
+"""The settings that one variable says, as it is."""
 
-DEFAULT_LANGFUSE = "https://cloud.langfuse.com"
+
+class _Resolved:
+    """What the environment says of each setting, and which variable says it."""
+
+    __slots__ = ("origins", "problems", "values")
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.values: dict[str, Any] = {}
+        self.origins: dict[str, str] = {}
+        self.problems: list[str] = []
+        for variable in VARIABLES.values():
+            self.values.setdefault(variable.setting, variable.default)
+            raw = environ.get(variable.name)
+            if raw is None or not raw.strip():
+                continue
+            value, problem = variable.understood(raw)
+            if problem:
+                self.problems.append(problem)
+            if value != variable.default or not problem:
+                self._say(variable.setting, value, variable.name)
+        for setting, names in _OF_RESOURCE.items():
+            said = (printable(self.values["resource"].get(name, "")) for name in names)
+            value = next(filter(None, said), None)
+            if value is not None:
+                self._say(setting, value, "OTEL_RESOURCE_ATTRIBUTES")
+
+    def _say(self, setting: str, value: Any, origin: str) -> None:
+        if setting not in self.origins:
+            self.values[setting] = value
+            self.origins[setting] = origin
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of `environ`, by default the process's own. Never raises."""
     source = os.environ if environ is None else environ
-    problems: list[str] = []
-    values = {name: _value(v, source, problems) for name, v in VARIABLES.items()}
-    resource: Mapping[str, str] = values["OTEL_RESOURCE_ATTRIBUTES"]
+    found = _Resolved(source)
+    values = found.values
+    langfuse = _langfuse(found)
+    problems = (*found.problems, *_unknown(source))
     return Settings(
-        disabled=values["OTEL_COST_DISABLED"] or values["OTEL_SDK_DISABLED"],
-        attribution=make(
-            values["OTEL_COST_FEATURE"], values["OTEL_COST_TEAM"], tags=values["OTEL_COST_TAGS"]
-        ),
-        ledger=values["OTEL_COST_LEDGER"],
-        prices=values["OTEL_COST_PRICES"],
-        infer_usage=values["OTEL_COST_INFER_USAGE"],
-        include_usage=values["OTEL_COST_INCLUDE_USAGE"],
-        capture_content=values["OTEL_COST_CAPTURE_CONTENT"],
-        unpriced=values["OTEL_COST_UNPRICED"],
-        duplicates=values["OTEL_COST_DUPLICATES"],
-        diagnostics=values["OTEL_COST_DIAGNOSTICS"],
-        langfuse=_langfuse(values, problems),
-        service=values["OTEL_SERVICE_NAME"] or resource.get("service.name"),
-        environment=values["LANGFUSE_TRACING_ENVIRONMENT"]
-        or resource.get("deployment.environment.name")
-        or resource.get("deployment.environment"),
-        problems=tuple(problems),
+        disabled=values["disabled"] or values["sdk_disabled"],
+        attribution=make(values["feature"], values["team"], tags=values["tags"]),
+        langfuse=langfuse,
+        problems=problems,
+        **{name: values[name] for name in _FIELDS},
     )
 
 
-def _value(variable: Variable, environ: Mapping[str, str], problems: list[str]) -> Any:
-    raw = environ.get(variable.name)
-    if raw is None or not raw.strip():
-        return variable.default
-    try:
-        return variable.read(raw)
-    except ValueError as error:
-        shown = "" if "KEY" in variable.name else f" {_SECRET.sub('***', raw)!r}"
-        problems.append(
-            f"{variable.name}{shown} is ignored: {error}. Its meaning: {variable.meaning}"
-        )
-        return variable.default
+def effective(
+    environ: Mapping[str, str], *, ledger: str | None = None, prices: int = 0
+) -> Iterator[Effective]:
+    """Every setting as it is in force, and where it came from, secrets masked. Never raises.
+
+    What was set in code: the `ledger`, and how many `prices`.
+    """
+    found = _Resolved(environ)
+    if ledger is not None and ledger != found.values["ledger"]:
+        found.values["ledger"], found.origins["ledger"] = ledger, CODE
+    told: set[str] = {"resource"}
+    for variable in VARIABLES.values():
+        setting = variable.setting
+        if setting in told:
+            continue
+        told.add(setting)
+        value, origin = found.values[setting], found.origins.get(setting, DEFAULT)
+        hidden = variable.secret and origin != DEFAULT
+        shown_value = HIDDEN if hidden else readable(value)
+        yield Effective(variable.group, variable.name, shown_value, origin)
+        if setting == "prices" and prices:
+            yield Effective(variable.group, "configure(prices=)", prices, CODE)
 
 
-def _langfuse(values: Mapping[str, Any], problems: list[str]) -> Langfuse | None:
-    public, secret = values["LANGFUSE_PUBLIC_KEY"], values["LANGFUSE_SECRET_KEY"]
+_NAMED = 5
+"""How many unknown variables are named."""
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with variables that are called like ours and are none."""
+    names = sorted(
+        name
+        for name in environ
+        if name.startswith("OTEL_COST") and name not in VARIABLES and name not in DEVELOPMENT
+    )
+    for name in names[:_NAMED]:
+        yield f"{shown(name)[1:-1]} is no variable of otel_cost{_closest(name)}."
+    if len(names) > _NAMED:
+        yield f"{len(names) - _NAMED} more variables that begin with OTEL_COST are none of its own."
+
+
+def _closest(name: str) -> str:
+    from difflib import get_close_matches
+
+    ours = [each for each in VARIABLES if each.startswith("OTEL_COST_")]
+    close = get_close_matches(name[:64], ours, n=1, cutoff=0.8)
+    if close:
+        return f"; perhaps {close[0]} is meant"
+    return "; `otel-cost config` shows those there are"
+
+
+def _langfuse(found: _Resolved) -> Langfuse | None:
+    values, problems = found.values, found.problems
+    public, secret = values["langfuse_public_key"], values["langfuse_secret_key"]
     if public is None and secret is None:
         return None
-    missing = [n for n in ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY") if values[n] is None]
-    if missing:
-        problems.append(f"nothing is sent to Langfuse: {missing[0]} is not set, its twin is.")
+    if public is None or secret is None:
+        missing = "LANGFUSE_PUBLIC_KEY" if public is None else "LANGFUSE_SECRET_KEY"
+        if not any(problem.startswith(missing) for problem in problems):
+            problems.append(f"nothing is sent to Langfuse: {missing} is not set, its twin is.")
         return None
-    public, secret = public.strip(), secret.strip()
     if public.startswith("sk-") or secret.startswith("pk-"):
         problems.append(
             "nothing is sent to Langfuse: LANGFUSE_PUBLIC_KEY holds a secret key (sk-…) or "
             "LANGFUSE_SECRET_KEY a public one (pk-…); exchange them."
         )
         return None
-    base_url = values["LANGFUSE_BASE_URL"] or values["LANGFUSE_HOST"] or DEFAULT_LANGFUSE
-    return Langfuse(public, secret, base_url)
+    return Langfuse(public, secret, values["langfuse_base_url"])

@@ -7,20 +7,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
 
-from otel_cost import config, faults, seen
-from otel_cost.attribution.context import UNATTRIBUTED
-from otel_cost.config import Langfuse
+from otel_cost import config, every_provider, faults, seen
+from otel_cost.attribution import propagation
+from otel_cost.attribution.baggage import Vocabulary
+from otel_cost.attribution.in_force import IN_FORCE
+from otel_cost.attribution.rules import Rule
+from otel_cost.attribution.values import Attribution
+from otel_cost.attribution.who import Who
 from otel_cost.installation import Installation
 from otel_cost.pricing.configured import checked
 from otel_cost.pricing.own import Price
+from otel_cost.processors import of_sdk, processors_of, with_inner
 from otel_cost.recorder import Sink
 from otel_cost.spans.processor import StampingProcessor
-from otel_cost.spans.tracers import processors_of
 
-_lock = threading.RLock()
+LOCK = threading.RLock()
 _installed: Installation | None = None
 
 
@@ -31,7 +35,7 @@ def installed(ledger: str | None = None) -> Installation | None:
     cannot be written.
     """
     global _installed  # noqa: PLW0603 - the one installed configuration
-    with _lock:
+    with LOCK:
         if _installed is None:
             settings = config.read()
             for problem in settings.problems:
@@ -44,6 +48,7 @@ def installed(ledger: str | None = None) -> Installation | None:
             elif ledger is not None:
                 made.start_ledger(ledger)
             _installed = made
+            IN_FORCE.installed = made.recorder
             atexit.register(made.at_exit)
         elif ledger is not None:
             _installed.start_ledger(ledger)
@@ -70,18 +75,33 @@ class CostSpanProcessor(StampingProcessor):
     def __init__(self, *, hooks: bool = True) -> None:
         installation = installed()
         if installation is None:
-            super().__init__(UNATTRIBUTED, None)
+            super().__init__(None)
             return
         super().__init__(
-            installation.settings.attribution,
             installation.judging,
-            installation.tracers.look_again,
+            self._in_use,
+            stamps_all=installation.settings.stamp == "all",
         )
         installation.recorder.owners = installation.judging.ownership
-        installation.processors.append(self)
+        installation.processors.add(self)
         installation.tracers.follow(self)
         if hooks:
             installation.hooks.install(installation.recorder)
+
+    def _in_use(self, span: Span) -> None:
+        """It is added to a provider, then; one processor there is enough, and comes first."""
+        installation = _installed
+        if installation is not None:
+            installation.tracers.look_again()
+            provider = of_sdk(trace.get_tracer_provider())
+            if installation.everywhere and provider and self in processors_of(provider):
+                attach(installation, provider)
+        for other in with_inner([span._span_processor]):
+            if other is self:
+                return
+            if isinstance(other, StampingProcessor) and other.active:
+                self.rest()
+                return
 
 
 def instrument(
@@ -89,16 +109,18 @@ def instrument(
     *,
     ledger: str | None = None,
     prices: Iterable[Price] | None = None,
+    rules: Iterable[Rule] | None = None,
 ) -> None:
     """Record every call of the openai and anthropic SDKs, without a span processor.
 
     Spans go to `tracer_provider`, else to the provider of the first `CostSpanProcessor`, else to
     the global one. `ledger` (`sqlite:///path`) takes the place of `OTEL_COST_LEDGER`. `prices` hold
-    before those of `OTEL_COST_PRICES` and the price book, and replace those given before. Calling
-    it again changes nothing else that is on.
+    before those of `OTEL_COST_PRICES` and the price book, `rules` before those of
+    `OTEL_COST_RULES`; both replace those given before. Calling it again changes nothing else.
 
     Raises:
-        TypeError: `tracer_provider` is not a tracer provider, or one of `prices` no `Price`.
+        TypeError: `tracer_provider` is not a tracer provider, one of `prices` no `Price`, or one of
+            `rules` no `Rule`.
         ValueError: `ledger` is not the address of a ledger, or another one is being written; or one
             of `prices` makes no sense: the message names it and the field.
 
@@ -108,15 +130,26 @@ def instrument(
     if ledger is not None and not isinstance(ledger, str):
         raise TypeError(f"ledger must be a URL such as sqlite:///path, not {ledger!r}")
     overrides = None if prices is None else checked(prices)
-    with _lock:
+    given = None if rules is None else _checked_rules(rules)
+    with LOCK:
         installation = installed(ledger)
         if installation is None:
             return
         if overrides is not None:
             installation.use_prices(overrides)
+        if given is not None:
+            installation.use_rules(given)
         if tracer_provider is not None:
             installation.tracers.use(tracer_provider)
         installation.hooks.install(installation.recorder)
+
+
+def _checked_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    found = tuple(rules)
+    for rule in found:
+        if not isinstance(rule, Rule):
+            raise TypeError(f"rules must be otel_cost.Rule objects, not {rule!r}")
+    return found
 
 
 def configure(
@@ -124,6 +157,7 @@ def configure(
     *,
     ledger: str | None = None,
     prices: Iterable[Price] | None = None,
+    rules: Iterable[Rule] | None = None,
 ) -> None:
     """Switch everything on: hooks, processor, and the export to Langfuse if its keys are set.
 
@@ -134,41 +168,66 @@ def configure(
         raise TypeError(
             f"tracer_provider must be a TracerProvider of the SDK, not {tracer_provider!r}"
         )
-    with _lock:
-        instrument(tracer_provider, ledger=ledger, prices=prices)
+    with LOCK:
+        instrument(tracer_provider, ledger=ledger, prices=prices, rules=rules)
         installation = installed()
         if installation is None:
             return
-        provider = tracer_provider or _global_provider()
-        there = processors_of(provider)
-        if not any(processor in there for processor in installation.processors):
-            provider.add_span_processor(CostSpanProcessor())
-        langfuse = installation.settings.langfuse
-        if langfuse is not None and not any(e in there for e in installation.exporters):
-            _export(installation, provider, langfuse)
-        # Last registered runs first: streams must end before the provider shuts itself down.
-        atexit.unregister(installation.at_exit)
-        atexit.register(installation.at_exit)
+        if tracer_provider is None:
+            provider = _global_provider()
+        else:
+            provider = of_sdk(tracer_provider) or tracer_provider
+        if provider is not None:
+            attach(installation, provider)
+        propagation.install_beside()
 
 
-def _export(installation: Installation, provider: TracerProvider, langfuse: Langfuse) -> None:
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+def attach(installation: Installation, provider: TracerProvider) -> None:
+    """Add our processors to a provider, unless they are there."""
+    there = processors_of(provider)
+    if not any(processor in there for processor in installation.processors):
+        processor = CostSpanProcessor(hooks=False)
+        installation.tracers.follow(processor, provider)
+        provider.add_span_processor(processor)
+    if not any(way_out in there for way_out in installation.exits):
+        _add_exit(installation, provider)
+    # Last registered runs first: streams must end before the provider shuts itself down.
+    atexit.unregister(installation.at_exit)
+    atexit.register(installation.at_exit)
 
-    from otel_cost.export.langfuse import LangfuseExporter
 
-    batches = BatchSpanProcessor(LangfuseExporter(langfuse))
-    provider.add_span_processor(batches)
-    installation.exporters.append(batches)
-    installation.catch_sigterm()
+def _add_exit(installation: Installation, provider: TracerProvider) -> None:
+    try:
+        way_out = installation.exit_of(provider)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        hint = f"Nothing is sent to Langfuse. Check OTEL_BSP_* and OTEL_EXPORTER_*: {error}"
+        faults.caught("making the exporter", error, kind="bad_setting", hint=hint)
+        return
+    if way_out is not None:
+        provider.add_span_processor(way_out)
 
 
-def _global_provider() -> TracerProvider:
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        return provider
-    made = TracerProvider(sampler=_sampler())
-    trace.set_tracer_provider(made)
-    return made
+def _global_provider() -> TracerProvider | None:
+    try:
+        provider = of_sdk(trace.get_tracer_provider())
+        if provider is None:
+            provider = made_provider()
+            trace.set_tracer_provider(provider)
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        say_no_provider(error)
+        return None
+    return provider
+
+
+def made_provider() -> TracerProvider:
+    """A provider as the environment says; raises what the SDK does where that makes no sense."""
+    return TracerProvider(sampler=_sampler())
+
+
+def say_no_provider(error: Exception) -> None:
+    """The variables of the SDK keep it from making a provider, but not the application."""
+    hint = f"Calls are charged, but there are no spans: {error}"
+    faults.caught("making a tracer provider", error, kind="bad_setting", hint=hint)
 
 
 def _sampler() -> Sampler | None:
@@ -182,7 +241,7 @@ def _sampler() -> Sampler | None:
 
 def uninstrument() -> None:
     """Take the hooks off both SDKs again; sinks and ledger keep what they were given."""
-    with _lock:
+    with LOCK:
         if _installed is not None:
             _installed.hooks.uninstall()
 
@@ -199,11 +258,19 @@ def add_sink(sink: Sink) -> None:
     """
     if not callable(sink):
         raise TypeError(f"a sink must be callable with a Charge, not {sink!r}")
-    with _lock:
+    with LOCK:
         installation = installed()
         if installation is not None:
             installation.recorder.add_sink(sink)
             installation.catch_sigterm()
+
+
+def current() -> Attribution:
+    """Who a call made here and now is for, the defaults and rules of the process included."""
+    installation = _installed
+    if installation is None:
+        return Who(Vocabulary({}), trust=False)()
+    return installation.recorder.attribute()
 
 
 def diagnostics() -> dict[str, Any]:
@@ -213,11 +280,12 @@ def diagnostics() -> dict[str, Any]:
     many spans carry a hooked call (`owner`), are charged themselves (`priced`), tell of a call once
     more (`duplicate`) or are never calls (`around`), and how many of the charged ones are not
     wholly known, with the reasons. `counts`: what went wrong, by kind. `advice`: what to change.
+    `settings`: each with where it came from, and `problems` with them; keys are not shown.
     `otel-cost doctor` shows it.
     """
     installation = _installed
     if installation is None:
-        return seen.as_dict({}, [], [])
+        return seen.as_dict({}, [], [], [], [])
     return installation.diagnostics()
 
 
@@ -237,8 +305,11 @@ def shutdown(timeout: float = 10.0) -> bool:
     provider stays there and does nothing more.
     """
     global _installed
-    with _lock:
+    with LOCK:
         installation, _installed = _installed, None
+        every_provider.stop(TracerProvider)
+        IN_FORCE.installed = None
+        propagation.remove_beside()
     if installation is None:
         return True
     atexit.unregister(installation.at_exit)

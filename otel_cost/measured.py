@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from opentelemetry.trace import Span
 
-from otel_cost.attribution.context import UNATTRIBUTED, Attribution
+from otel_cost.attribution.values import UNATTRIBUTED, Attribution
 from otel_cost.charge import Outcome, Part, UsageSource
 from otel_cost.inference.conversation import Conversation
 from otel_cost.usage import NO_USAGE, Meter, Usage, total

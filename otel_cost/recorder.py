@@ -14,6 +14,9 @@ from opentelemetry.trace import Span, SpanKind, Tracer, format_span_id, format_t
 from opentelemetry.util.types import AttributeValue
 
 from otel_cost import attributes, faults
+from otel_cost.attribution.baggage import Vocabulary
+from otel_cost.attribution.values import Attribution
+from otel_cost.attribution.who import Who
 from otel_cost.charge import Charge, Cost, CostStatus, Part, PricingContext
 from otel_cost.config import Settings
 from otel_cost.delivery import Outlet
@@ -71,6 +74,15 @@ class Recorder:
         """Who decides which span carries a call."""
         self._identity: _Identity = (None, settings.service, settings.environment)
         self._infers = settings.unpriced == "infer"
+        self.who = Who(
+            Vocabulary(settings.baggage_keys),
+            trust=settings.trust_inbound,
+            defaults=settings.attribution,
+        )
+
+    def attribute(self, context: Context | None = None) -> Attribution:
+        """Who a call made in `context` is for, the defaults of the process included."""
+        return self.who.completed(self.who(context))
 
     def cost(self, call: Measured) -> Cost:
         """What `call` costs, as far as it is known now."""
@@ -156,7 +168,7 @@ class Recorder:
         model = call.request_model
         span = self._tracer().start_span(
             call.operation if model is None else f"{call.operation} {model}",
-            context,
+            self.who.honest(otel_context.get_current() if context is None else context),
             kind=SpanKind.CLIENT,
             attributes=attributes.of_request(call.operation, call.provider, model),
             start_time=call.started_at,

@@ -12,18 +12,25 @@ COLUMNS = ("owner", "priced", "duplicate", "around", "partial", "unpriced", "unm
 
 
 def as_dict(
-    hooks: Mapping[str, bool], scopes: list[dict[str, Any]], advice: list[str]
+    hooks: Mapping[str, bool],
+    scopes: list[dict[str, Any]],
+    advice: list[str],
+    settings: list[dict[str, Any]],
+    problems: list[str],
 ) -> dict[str, Any]:
     """All of it, ready for JSON.
 
     `hooks` says of each SDK whether its calls are recorded, `scopes` what the spans of each
-    instrumentation scope came to, `advice` what to change.
+    instrumentation scope came to, `advice` what to change; `settings` what is in force and where it
+    came from, `problems` what is wrong with what the environment says.
     """
     return {
         "hooks": dict(hooks),
         "scopes": scopes,
         "counts": dict(faults.counts),
         "advice": advice,
+        "settings": settings,
+        "problems": problems,
     }
 
 

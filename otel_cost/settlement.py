@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from otel_cost.attribution.context import UNATTRIBUTED, Attribution
+from otel_cost.attribution.values import UNATTRIBUTED, Attribution
 from otel_cost.charge import Charge, PricingContext
 from otel_cost.measured import Measured
 

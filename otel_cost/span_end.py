@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span
 
 
@@ -61,7 +62,7 @@ def shadow_end(span: Span, before: Callable[[], None]) -> None:
     span.end = end  # type: ignore[method-assign]
 
 
-def stored(span: Span) -> Mapping[str, Any]:
+def stored(span: Span | ReadableSpan) -> Mapping[str, Any]:
     """The attributes of a span, where they can be looked through quickly."""
     store: Any = getattr(span, "_attributes", None)
     if type(store) is BoundedAttributes:

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.charge import Charge, Cost, CostLine, CostStatus, Part, PricingContext
 from otel_cost.usage import Meter, Quantity, Usage
 

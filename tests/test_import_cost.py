@@ -25,6 +25,10 @@ def test_import_adds_only_itself_to_the_otel_sdk() -> None:
         "otel_cost.__about__",
         "otel_cost.attribution",
         "otel_cost.attribution.context",
+        "otel_cost.attribution.functions",
+        "otel_cost.attribution.rolling",
+        "otel_cost.attribution.suspension",
+        "otel_cost.attribution.values",
         "otel_cost.faults",
     ]
 

@@ -15,8 +15,18 @@ import otel_cost
 ROOT = Path(otel_cost.__file__).parent
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__about__", "faults", "delivery", "seen", "usage"}),
-    frozenset({"attribution", "config"}),
+    frozenset(
+        {
+            "__about__",
+            "child_processes",
+            "delivery",
+            "every_provider",
+            "faults",
+            "seen",
+            "usage",
+        }
+    ),
+    frozenset({"attribution", "config", "reading", "variables"}),
     frozenset({"charge"}),
     frozenset(
         {
@@ -26,6 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "measured",
             "owners",
             "pricing",
+            "processors",
             "readers",
             "settlement",
             "span_end",
@@ -34,8 +45,19 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"recorder"}),
     frozenset({"capture", "export", "spans"}),
     frozenset({"reports", "sources"}),
-    frozenset({"given", "install", "installation", "later"}),
-    frozenset({"auto", "cli", "demo"}),
+    frozenset(
+        {
+            "environment_variables",
+            "everywhere",
+            "given",
+            "install",
+            "installation",
+            "instrumentors",
+            "later",
+            "zero_code",
+        }
+    ),
+    frozenset({"auto", "cli", "demo", "start"}),
 )
 """The parts of the package, bottom to top. The package's own `__init__` stands above them all."""
 

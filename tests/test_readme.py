@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from otel_cost import attributes as names
-from otel_cost import config
+from otel_cost import variables
 from otel_cost.demo.providers import LocalProviders
 from tests.langfuse_rules import inferred, store
 from tests.otlp_receiver import OtlpReceiver, ReceivedSpan
@@ -235,7 +235,7 @@ def test_the_documented_charge_is_the_one_a_sink_gets(
 
 def test_every_variable_is_documented() -> None:
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE)) == set(config.VARIABLES)
+    assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE)) == set(variables.VARIABLES)
 
 
 def test_every_bucket_is_documented() -> None:

@@ -55,6 +55,8 @@ class WebsocketServer:
         """Every event it was sent."""
         self.paths: list[str] = []
         """Where each connection led, with the query."""
+        self.heads: list[bytes] = []
+        """The headers that each connection came with."""
         self._scripts: SimpleQueue[tuple[Step, ...]] = SimpleQueue()
         self._server = serve(self._play, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -78,9 +80,11 @@ class WebsocketServer:
         self._scripts = SimpleQueue()
         self.heard.clear()
         self.paths.clear()
+        self.heads.clear()
 
     def _play(self, connection: ServerConnection) -> None:
         self.paths.append(connection.request.path if connection.request is not None else "")
+        self.heads.append(str(connection.request and connection.request.headers).encode())
         try:
             for step in self._scripts.get(timeout=ENOUGH):
                 self._do(connection, step)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from anthropic import Anthropic
 from openai import OpenAI
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -78,6 +79,8 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     finally:
         otel_cost.shutdown(5)
         _forget_faults()
+        # It can be set once in a process, and makes SDKs trace that would not.
+        assert trace._TRACER_PROVIDER is None, "a test has set the global tracer provider"
 
 
 def _forget_faults() -> None:

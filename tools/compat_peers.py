@@ -48,6 +48,11 @@ PEERS: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (
         "genai-prices",
         *_LANGCHAIN,
     ),
+    (
+        "logfire application",
+        ["logfire", *_SDKS, *OURS, *TOOLS],
+        ["tests/zero_code/test_scenarios.py", "-k", "logfire"],
+    ),
     _peers(
         "litellm",
         "litellm",

@@ -104,16 +104,16 @@ class Call:
         With an `owner`, a span that was there before carries the call.
         """
         self._owner, self._context = owner, None if owner is None else context
+        # Some SDKs and HTTP libraries hand on all baggage to whoever they call.
+        inner = self._recorder.who.discreet(context)
         if span is not None:
             self.measured.span = span
             self._own_span = True
             if visible:
-                context = set_span_in_context(span, context)
-        elif not findable:
-            return
+                inner = set_span_in_context(span, inner)
         if findable:
-            context = otel_context.set_value(CALL_KEY, self, context)
-        self._token = otel_context.attach(context)
+            inner = otel_context.set_value(CALL_KEY, self, inner)
+        self._token = otel_context.attach(inner)
 
     def leave(self) -> None:
         """Make current what was current before."""

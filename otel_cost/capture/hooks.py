@@ -5,7 +5,8 @@ overrides it; and it is looked up late, so that methods bound before still come 
 """
 
 import functools
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,17 @@ from otel_cost import faults
 from otel_cost.attributes import NATIVE_ANTHROPIC_SCOPE
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.imports import AfterImport
-from otel_cost.capture.request import Sdk, begin, claim_native, failed, processed, returned, sent
+from otel_cost.capture.request import (
+    Sdk,
+    begin,
+    claim_native,
+    failed,
+    hide,
+    processed,
+    returned,
+    sent,
+    unhide,
+)
 from otel_cost.capture.websockets import MODULES
 from otel_cost.recorder import Recorder
 
@@ -21,6 +32,9 @@ _SDKS: Mapping[str, Sdk] = {
     "openai._base_client": Sdk(openai.ENDPOINTS, openai.platform),
     "anthropic._base_client": Sdk(anthropic.ENDPOINTS, anthropic.platform, NATIVE_ANTHROPIC_SCOPE),
 }
+
+
+SDKS = ("openai", "anthropic")
 
 
 class Hooks:
@@ -32,33 +46,54 @@ class Hooks:
         must not come back to life beneath new ones."""
         self._patched: list[tuple[type, str, Any, Any]] = []
         self._covered = set[str]()
+        self._wanted = set[str]()
+        """The modules of the SDKs whose calls are to be recorded."""
         self._after_import = AfterImport(
             {name: functools.partial(self._attach, sdk) for name, sdk in _SDKS.items()}
             | dict.fromkeys(MODULES, self._attach_websockets)
         )
 
-    def install(self, recorder: Recorder) -> None:
-        """Record the calls of both SDKs from now on, loaded already or not."""
+    def install(self, recorder: Recorder, sdks: Iterable[str] = SDKS) -> None:
+        """Record the calls of `sdks` from now on, loaded already or not."""
         if not self._live:
             self._live.append(recorder)
-        self._after_import.install()
+        new = {name for name in _SDKS if name.startswith(tuple(sdks))} - self._wanted
+        self._wanted |= new
+        if not self._after_import.install():
+            for name in new & sys.modules.keys():
+                self._after_import.loaded(sys.modules[name])
 
     def uninstall(self) -> None:
         """Put back what was there. A wrapper somebody put around ours stays, and works."""
         self._live.clear()
         self._live = []
         self._covered.clear()
+        self._wanted.clear()
         self._after_import.uninstall()
-        for owner, name, ours, original in reversed(self._patched):
+        self._put_back(self._patched)
+        self._patched.clear()
+
+    def let_go(self, sdk: str) -> None:
+        """Put back what was there in one SDK; a hook that a foreign wrapper holds stays on."""
+        self._covered.discard(sdk)
+        self._wanted -= {name for name in _SDKS if name.startswith(sdk)}
+        theirs = [point for point in self._patched if point[0].__module__.startswith(sdk)]
+        self._put_back(theirs)
+        self._patched = [point for point in self._patched if point not in theirs]
+
+    @staticmethod
+    def _put_back(points: list[tuple[type, str, Any, Any]]) -> None:
+        for owner, name, ours, original in reversed(points):
             if owner.__dict__.get(name) is ours:
                 setattr(owner, name, original)
-        self._patched.clear()
 
     def covers(self, sdk: str) -> bool:
         """Whether every call of `openai` or `anthropic` passes through here."""
         return sdk in self._covered
 
     def _attach(self, sdk: Sdk, module: ModuleType) -> None:
+        if module.__name__ not in self._wanted:
+            return
         sync = self._replace(module, "SyncAPIClient", "request", self._sync_request, sdk)
         if self._replace(module, "AsyncAPIClient", "request", self._async_request, sdk) and sync:
             self._covered.add(module.__name__.partition(".")[0])
@@ -104,9 +139,14 @@ class Hooks:
         live = self._live
 
         def request(client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-            call = begin(live[0] if live else None, sdk, client, options, kwargs)
+            recorder = live[0] if live else None
+            call = begin(recorder, sdk, client, options, kwargs)
             if call is None:
-                return original(client, cast_to, options, *args, **kwargs)
+                token = hide(recorder)
+                try:
+                    return original(client, cast_to, options, *args, **kwargs)
+                finally:
+                    unhide(token)
             try:
                 result = original(client, cast_to, sent(call, options), *args, **kwargs)
             except BaseException as error:
@@ -123,9 +163,14 @@ class Hooks:
         async def request(
             client: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any
         ) -> Any:
-            call = begin(live[0] if live else None, sdk, client, options, kwargs)
+            recorder = live[0] if live else None
+            call = begin(recorder, sdk, client, options, kwargs)
             if call is None:
-                return await original(client, cast_to, options, *args, **kwargs)
+                token = hide(recorder)
+                try:
+                    return await original(client, cast_to, options, *args, **kwargs)
+                finally:
+                    unhide(token)
             try:
                 result = await original(client, cast_to, sent(call, options), *args, **kwargs)
             except BaseException as error:

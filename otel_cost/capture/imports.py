@@ -22,15 +22,19 @@ class AfterImport(MetaPathFinder):
     def __init__(self, then: Mapping[str, Then]) -> None:
         self._then = then
 
-    def install(self) -> None:
-        """Call for the modules that are there; watch for the others."""
+    def install(self) -> bool:
+        """Call for the modules that are there; watch for the others.
+
+        Returns `False`, and calls nothing, where it was installed already.
+        """
         if self in sys.meta_path:
-            return
+            return False
         sys.meta_path.insert(0, self)
         for name in self._then:
             module = sys.modules.get(name)
             if module is not None:
                 self.loaded(module)
+        return True
 
     def uninstall(self) -> None:
         """Stop watching."""

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextvars import Token
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import NoOpTracer
 
 from otel_cost import faults
-from otel_cost.attribution.context import current
+from otel_cost.attribution.context import detach
 from otel_cost.capture import captured
 from otel_cost.capture.call import Call
 from otel_cost.capture.content import listening
@@ -59,6 +61,23 @@ def begin(
     except Exception as error:  # noqa: BLE001 - the guard of this border
         faults.caught("starting a call", error)
         return None
+
+
+def hide(recorder: Recorder | None) -> Token[Context] | None:
+    """Take what says whom a request is for out of the baggage it may carry on. Never raises."""
+    if recorder is None:
+        return None
+    try:
+        return otel_context.attach(recorder.who.discreet(otel_context.get_current()))
+    except Exception as error:  # noqa: BLE001 - the guard of this border
+        faults.caught("hiding baggage", error)
+        return None
+
+
+def unhide(token: Token[Context] | None) -> None:
+    """Put the baggage back. Never raises."""
+    if token is not None:
+        detach(token)
 
 
 def sent(call: Call, options: Any) -> Any:
@@ -138,7 +157,7 @@ def _begin(
         endpoint.operation,
         now,
         text(body, "model"),
-        current(context).over(recorder.settings.attribution),
+        recorder.attribute(context),
     )
     measured.region = platform.region
     if recorder.listens:

@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from otel_cost.__about__ import __version__
+from otel_cost.cli.config import config
 from otel_cost.cli.demo import demo
 from otel_cost.cli.doctor import doctor
 from otel_cost.cli.price import price
 from otel_cost.cli.prices import prices
 from otel_cost.cli.report import report
 from otel_cost.cli.reprice import reprice
+from otel_cost.cli.run import run
 
 app = typer.Typer(
     name="otel-cost",
@@ -22,8 +24,10 @@ app = typer.Typer(
 app.command()(report)
 app.command()(demo)
 app.command()(doctor)
+app.command()(config)
 app.command()(price)
 app.command()(reprice)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
 app.add_typer(prices)
 
 

@@ -40,7 +40,7 @@ def doctor(
     from otel_cost.spans.conflicts import findings
     from otel_cost.spans.stacks import installed
 
-    process = None if file is None else _read(file)
+    process = None if file is None else read_diagnostics(file)
     stack = installed(os.environ)
     found = findings(stack)
     advice = [] if process is None else process["advice"]
@@ -62,7 +62,7 @@ def doctor(
         raise typer.Exit(_NEEDS_FIXING)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_diagnostics(file: Path) -> dict[str, Any]:
     """What a process wrote; the command ends where it is anything else."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))

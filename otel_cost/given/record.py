@@ -9,7 +9,7 @@ from typing import get_args
 from opentelemetry.trace import Span, Status, StatusCode
 
 from otel_cost import attributes, faults
-from otel_cost.attribution.context import Attribution, current, make
+from otel_cost.attribution.values import Attribution, make
 from otel_cost.charge import Charge, Cost, CostLine, Outcome
 from otel_cost.given import fields
 from otel_cost.given.shapes import GivenCost, read_usage
@@ -105,7 +105,7 @@ def record(
 def _recorded(call: Measured, who: Attribution, given: GivenCost) -> Charge:
     installation = installed()
     recorder = detached() if installation is None else installation.recorder
-    call.attribution = who.over(current()).over(recorder.settings.attribution)
+    call.attribution = who.over(recorder.attribute())
     cost = _cost(recorder, call, given)
     if installation is None:
         return recorder.charge(call, cost)

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from otel_cost import faults
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.endpoint import Endpoint
 from otel_cost.charge import Outcome

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from otel_cost.attribution.context import Attribution, make
+from otel_cost.attribution.values import Attribution, make
 from otel_cost.capture import anthropic, openai
 from otel_cost.capture.endpoint import Platform
 from otel_cost.settlement import account

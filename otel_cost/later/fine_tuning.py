@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.charge import Outcome
 from otel_cost.later.clients import check_attribution, check_id, known
 from otel_cost.later.run import Recorded, Run, instant

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import Status, StatusCode
 
 from otel_cost import attributes, faults
-from otel_cost.attribution.context import Attribution, current
+from otel_cost.attribution.values import Attribution
 from otel_cost.install import installed
 from otel_cost.installation import detached
 from otel_cost.later.clients import Known
@@ -50,7 +50,7 @@ class Run:
         self._installation = installed()
         on = self._installation
         self._recorder = detached() if on is None else on.recorder
-        self._here = current().over(self._recorder.settings.attribution)
+        self._here = self._recorder.attribute()
         self._ledger_answers = True
         self._waits = True
         self._charges = self._unknown = 0

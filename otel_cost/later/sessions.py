@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.capture import anthropic, openai
 from otel_cost.later.clients import check_attribution, check_id, known
 from otel_cost.later.run import Recorded, Run, instant

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from sqlalchemy import Connection, delete, select
 
 from otel_cost import faults
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.charge import Charge, Cost, PricingContext
 from otel_cost.ledger.repricing import Price, with_what_nobody_knows
 from otel_cost.ledger.schema import charge_details, charges

@@ -19,6 +19,7 @@ from otel_cost.pricing.own import (
     compiled,
     discount,
 )
+from otel_cost.reading import file_text
 
 Json: TypeAlias = Mapping[str, Any]
 _T = TypeVar("_T")
@@ -42,7 +43,7 @@ def load_organisation(path: str | Path) -> Organisation:
     """The contents of the price file at `path`; raises `PriceFileError`."""
     source = Path(path)
     try:
-        text = source.read_text(encoding="utf-8")
+        text = file_text(source)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PriceFileError(f"{source}: the price file cannot be read: {reason}") from error
@@ -53,7 +54,7 @@ def parse_organisation(text: str, name: str = "prices.toml") -> Organisation:
     """The contents of a price file that is at hand; `name` is what errors call it."""
     try:
         said = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PriceFileError(f"{name}: this is not TOML: {error}") from error
     if strange := sorted(said.keys() - set(_TABLES)):
         where = _line(text, strange[0], 0, "")

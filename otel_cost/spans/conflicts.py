@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from otel_cost import config
 from otel_cost.spans.stacks import Release, Stack
+from otel_cost.variables import VARIABLES
 
 Level: TypeAlias = Literal["fix", "note"]
 """Something does not do what it is there for; or all is well and this is good to know."""
@@ -62,7 +63,9 @@ def _support(stack: Stack) -> Iterator[Finding]:
 def _settings(stack: Stack) -> Iterator[Finding]:
     settings = config.read(stack.environ)
     for problem in settings.problems:
-        name = next((n for n in config.VARIABLES if n in problem), "environment")
+        first = problem.partition(" ")[0]
+        named = first if first.startswith(("OTEL_", "LANGFUSE_")) else None
+        name = named or next((n for n in VARIABLES if n in problem), "environment")
         yield Finding("fix", name, f"{problem[0].upper()}{problem[1:].rstrip('.')}.")
     if settings.disabled:
         name = next(n for n in ("OTEL_COST_DISABLED", "OTEL_SDK_DISABLED") if stack.is_set(n))

@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import StatusCode
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.measured import Measured
 from otel_cost.recorder import Recorder, new_charge_id
 from otel_cost.span_end import stored

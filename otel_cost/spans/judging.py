@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from otel_cost.attribution.who import Who
 from otel_cost.recorder import Recorder
 from otel_cost.spans.dialects.registry import Dialects
 from otel_cost.spans.ownership import Ownership
@@ -18,10 +19,12 @@ class Judging:
     ownership: Ownership
     verdicts: Verdicts
     tally: Tally
+    who: Who
 
 
 def judging(recorder: Recorder, covered: Callable[[str], bool]) -> Judging:
     """For the spans of one installation; `covered` says whether an SDK's calls are hooked."""
     dialects, tally = Dialects(), Tally()
     ownership = Ownership(recorder, dialects)
-    return Judging(dialects, ownership, Verdicts(recorder, ownership, covered, tally), tally)
+    verdicts = Verdicts(recorder, ownership, covered, tally)
+    return Judging(dialects, ownership, verdicts, tally, recorder.who)

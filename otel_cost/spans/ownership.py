@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import INVALID_SPAN_ID
 
 from otel_cost import faults
-from otel_cost.attribution.context import current
 from otel_cost.measured import Measured
 from otel_cost.owners import Hooked, Owner
 from otel_cost.recorder import Recorder
@@ -179,7 +178,7 @@ class Ownership:
         dialect = self._dialects.of_attributes(span.name, said)
         if dialect is None:
             return found
-        made = Record(span, dialect, current(context), found)
+        made = Record(span, dialect, self._recorder.who(context), found)
         self.started(made)
         return made
 
@@ -187,14 +186,14 @@ class Ownership:
         self, measured: Measured, span: trace.Span, nearest: Record | None
     ) -> Iterator[Record]:
         """Spans opened for this call that are not current: one of each library, the best first."""
-        place, defaults = here(), self._recorder.settings.attribution
+        place, completed = here(), self._recorder.who.completed
         base = span.get_span_context().span_id if nearest is None else nearest.base
         around, seen = set(outwards(nearest)), set[str]()
         for record in sorted(self._latest(base), key=lambda record: record.place != place):
             near = nearest is None or nearest.is_around(record) or record.place == place
             if not near or record.scope in seen or record in around:
                 continue
-            if record.who.over(defaults) == measured.attribution and _is_free(record, measured):
+            if completed(record.who) == measured.attribution and _is_free(record, measured):
                 seen.add(record.scope)
                 yield record
 

@@ -8,11 +8,16 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanKind
 
 from otel_cost import attributes, faults
-from otel_cost.attribution.context import KEYS, UNATTRIBUTED, Attribution, current
+from otel_cost.attribution.around import keep_outer
+from otel_cost.attribution.baggage import BAGGAGE_KEY, mark
+from otel_cost.attribution.values import UNATTRIBUTED, Attribution
+from otel_cost.attribution.who import SAYING
 from otel_cost.recorder import CALL_KEY
 from otel_cost.span_end import set_late, shadow_end, stored
+from otel_cost.spans import forged
 from otel_cost.spans.dialects.dialect import Dialect
 from otel_cost.spans.dialects.registry import MARKS
 from otel_cost.spans.judging import Judging
@@ -21,7 +26,9 @@ from otel_cost.spans.tracers import is_ours
 
 _SHADOWED = "_otel_cost_shadowed"
 _WHO = "_otel_cost_attribution"
-"""Where a span that nobody knows for LLM work has whom it was started for."""
+"""Where a span that nobody knows for LLM work has whom it was started for, rules apart."""
+_WHERE = "_otel_cost_where"
+"""Where it has the context that rules look at when it ends, if it has turned out to count."""
 
 
 class StampingProcessor(SpanProcessor):
@@ -33,18 +40,24 @@ class StampingProcessor(SpanProcessor):
 
     def __init__(
         self,
-        defaults: Attribution,
         judging: Judging | None,
-        on_first_span: Callable[[], None] | None = None,
+        on_first_span: Callable[[Span], None] | None = None,
+        *,
+        stamps_all: bool = False,
     ) -> None:
-        self._defaults = defaults
         self._judging = judging
         self._on_first_span = on_first_span
+        self._stamps_all = stamps_all
         self._shadows = True
         """Whether `span.end` is shadowed: until the provider has told once that a span ends.
 
         SDKs before 1.40 never do, nor do providers that wrap processors without forwarding it.
         """
+
+    @property
+    def active(self) -> bool:
+        """Whether it does anything."""
+        return self._judging is not None
 
     def rest(self) -> None:
         """Do nothing from now on; a provider cannot let go of a processor."""
@@ -57,17 +70,27 @@ class StampingProcessor(SpanProcessor):
             return
         try:
             if self._on_first_span is not None:
-                self._on_first_span()
-                self._on_first_span = None
+                first, self._on_first_span = self._on_first_span, None
+                first(span)
+                if not self.active:
+                    return
             context = otel_context.get_current() if parent_context is None else parent_context
             scope = span.instrumentation_scope
             dialect = None if scope is None else judging.dialects.of_scope(scope.name)
+            places = judging.who.places is not None
+            if places:
+                keep_outer(span, context)
+            said = not SAYING.isdisjoint(context)
+            if said and BAGGAGE_KEY in context:
+                mark(span, begins=_begins(span), context=context)
             if dialect is not None:
                 _follow(judging, span, dialect, context)
             else:
                 # Any other span: LLM work may turn up in it, or within it.
-                if not KEYS.isdisjoint(context):
-                    setattr(span, _WHO, current(context))
+                if said:
+                    setattr(span, _WHO, judging.who.said(context))
+                if places:
+                    setattr(span, _WHERE, context)
                 if judging.ownership.open:
                     _pass_on(span, context)
             if self._shadows:
@@ -81,7 +104,8 @@ class StampingProcessor(SpanProcessor):
             self._shadows = False  # the provider's chain forwards this
             # Most spans are no LLM work, and most of them are told from it here.
             known: Any = span._attributes
-            if getattr(span, HELD, None) is None and MARKS.isdisjoint(known._dict):
+            plain = getattr(span, HELD, None) is None and MARKS.isdisjoint(known._dict)
+            if plain and not self._stamps_all:
                 return
             if getattr(span, _SHADOWED, False):
                 return
@@ -97,10 +121,16 @@ class StampingProcessor(SpanProcessor):
             record = held(span)
             if record is None or record.span is not span:
                 dialect = judging.dialects.of_attributes(span.name, stored(span))
-                if dialect is None or is_ours(span):
+                if is_ours(span) or (dialect is None and not self._stamps_all):
                     return
-                record = Record(span, dialect, getattr(span, _WHO, UNATTRIBUTED), record)
-            stamp = self._stamp(span, record.who)
+                who = _who_of(judging, span)
+                if dialect is None:
+                    set_late(span, _stamp(span, judging.who.completed(who)))
+                    return
+                record = Record(span, dialect, who, record)
+            if not judging.who.trusts:
+                forged.remove(span)
+            stamp = _stamp(span, judging.who.completed(record.who))
             set_late(span, {**stamp, **judging.verdicts.at_end(record, span)})
         except Exception as error:  # noqa: BLE001 - the guard of this border
             faults.caught("a span's end", error)
@@ -108,19 +138,28 @@ class StampingProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Nothing: the span is frozen now."""
 
-    def _stamp(self, span: Span, who: Attribution) -> dict[str, Any]:
-        who = who.over(self._defaults)
-        if who is UNATTRIBUTED:
-            return {}
-        stamp = attributes.of_attribution(who, attributes.tags_on(span))
-        if attributes.stores_json_metadata(span):
-            return attributes.as_json_metadata(stamp)
-        return dict(stamp)
+
+def _who_of(judging: Judging, span: Span) -> Attribution:
+    """Whom a span was started for that nobody knew for LLM work then."""
+    who: Attribution = getattr(span, _WHO, UNATTRIBUTED)
+    where: Context | None = getattr(span, _WHERE, None)
+    if where is None:
+        return who
+    return judging.who.placed(who, trace.set_span_in_context(span, where))
+
+
+def _stamp(span: Span, who: Attribution) -> dict[str, Any]:
+    if who is UNATTRIBUTED:
+        return {}
+    stamp = attributes.of_attribution(who, attributes.tags_on(span))
+    if attributes.stores_json_metadata(span):
+        return attributes.as_json_metadata(stamp)
+    return dict(stamp)
 
 
 def _follow(judging: Judging, span: Span, dialect: Dialect, context: Context) -> None:
     """A span of LLM work has started."""
-    record = Record(span, dialect, current(context), held(trace.get_current_span(context)))
+    record = Record(span, dialect, judging.who(context), held(trace.get_current_span(context)))
     judging.ownership.started(record)
     call: Any = context.get(CALL_KEY)
     if call is None:
@@ -130,6 +169,13 @@ def _follow(judging: Judging, span: Span, dialect: Dialect, context: Context) ->
         record.wrote = True
     else:
         record.of, record.certain = call.measured, True
+
+
+def _begins(span: Span) -> bool:
+    """Whether a span is the first here of what another process has asked for."""
+    if span.kind in (SpanKind.SERVER, SpanKind.CONSUMER):
+        return True
+    return span.parent is not None and span.parent.is_remote
 
 
 def _pass_on(span: Span, context: Context) -> None:

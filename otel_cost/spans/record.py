@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import INVALID_SPAN_ID, NonRecordingSpan, set_span_in_context
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.measured import Measured
 from otel_cost.span_end import stored
 from otel_cost.spans.dialects.dialect import Attributes, Dialect, Kind, SpanCall

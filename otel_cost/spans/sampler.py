@@ -1,5 +1,6 @@
 """Lets spans of LLM calls be priced where their trace is not sampled: recorded, not exported."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -105,6 +106,14 @@ _NAMED: Mapping[str, Sampler] = {
     "parentbased_always_on": DEFAULT_ON,
     "parentbased_always_off": DEFAULT_OFF,
 }
+
+
+def declared() -> CostSampler:
+    """The sampler `otel_cost` of a configuration file, which gives samplers of others no options.
+
+    `OTEL_TRACES_SAMPLER_ARG` says what it samples.
+    """
+    return from_environment(os.environ.get(_VARIABLE))
 
 
 def from_environment(argument: str | None) -> CostSampler:

@@ -122,7 +122,7 @@ class Verdicts:
 
     def _unknown_so_far(self, record: Record, span: Span, call: SpanCall) -> dict[str, Any]:
         """A call that nothing has told of: charge it, unless a span is open that may say more."""
-        who = record.who.over(self._recorder.settings.attribution)
+        who = self._recorder.who.completed(record.who)
         measured = measured_on(span, call, who, self._recorder)
         if measured.usage is not None:
             self._tell(record, span, measured)

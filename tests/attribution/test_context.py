@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,16 +11,11 @@ import pytest
 
 import otel_cost
 from otel_cost import config, faults
-from otel_cost.attribution.context import (
-    MAX_LENGTH,
-    UNATTRIBUTED,
-    Attribution,
-    attributed,
-    attribution,
-    current,
-    make,
-)
+from otel_cost.attribution.context import attribution
+from otel_cost.attribution.functions import attributed
+from otel_cost.attribution.values import MAX_LENGTH, UNATTRIBUTED, Attribution, make
 from otel_cost.demo.providers import LocalProviders
+from otel_cost.install import current
 from tests import wiring
 from tests.demo.calls import chat
 from tests.wiring import Charges, Provider
@@ -182,20 +177,6 @@ def test_a_decorated_function_may_call_itself_and_may_raise() -> None:
         down(3)
 
 
-def generator() -> Iterator[int]:
-    yield 1
-
-
-async def async_generator() -> AsyncIterator[int]:
-    yield 1
-
-
-@pytest.mark.parametrize("function", [generator, async_generator])
-def test_a_generator_function_is_refused(function: Callable[[], Any]) -> None:
-    with pytest.raises(TypeError, match=rf"{function.__name__}.*with otel_cost\.attribution"):
-        attributed(feature="search")(function)
-
-
 class Unspeakable:
     """A value that cannot be made text of."""
 
@@ -227,6 +208,11 @@ def test_a_value_is_kept_as_far_as_it_is_text_and_that_is_said_once(
     (message,) = wiring.said(caplog)
     assert name in message
     assert "200 characters" in message
+
+
+def test_tags_whose_names_become_one_are_one() -> None:
+    odd: dict[Any, str] = {"a": "first", "a\n": "second", 7: "number"}
+    assert make(tags=odd).tags == (("7", "number"), ("a", "first"))
 
 
 @pytest.mark.parametrize("value", ["x" * MAX_LENGTH, "Zürich 検索 🔎", "", None])

@@ -20,11 +20,11 @@ from tests.capture.ways import HELLO, async_client, client
 from tests.sizes import full_size
 
 THREADS = 64
-TASKS = 500
+TASKS = 500 if full_size else 200
 CALLS = 20 if full_size else 2
 """How many calls each thread makes; a task makes half as many."""
 ABANDONED = 10_000 if full_size else 500
-CHUNKS = 1_000_000 if full_size else 5_000
+CHUNKS = 1_000_000 if full_size else 3_000
 REMEMBERED = 600 if full_size else 100
 """Before this many calls, memory grows with what is remembered of the latest of them."""
 SPARE = 4_000

@@ -27,7 +27,7 @@ LIVE = {
     "LANGFUSE_SECRET_KEY": "sk-lf-demo",
 }
 MILLION = 1_000_000
-MOST_ROWS = 100_000 if full_size else 500
+MOST_ROWS = 100_000 if full_size else 200
 
 
 def ledger_of(folder: Path, name: str = "otel_cost_demo.db") -> list[dict[str, Any]]:

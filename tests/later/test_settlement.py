@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from otel_cost.attribution.context import Attribution
+from otel_cost.attribution.values import Attribution
 from otel_cost.measured import Measured
 from otel_cost.recorder import new_charge_id
 from otel_cost.settlement import (

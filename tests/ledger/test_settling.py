@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otel_cost import faults
-from otel_cost.attribution.context import UNATTRIBUTED, Attribution
+from otel_cost.attribution.values import UNATTRIBUTED, Attribution
 from otel_cost.charge import Charge, Cost, CostLine, Part, PricingContext
 from otel_cost.ledger.repricing import Differences, adjust
 from otel_cost.ledger.settling import find, merged

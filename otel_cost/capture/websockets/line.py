@@ -11,7 +11,6 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan
 
-from otel_cost.attribution.context import current
 from otel_cost.capture import openai
 from otel_cost.capture.call import Call
 from otel_cost.capture.endpoint import Endpoint, Platform, where_of
@@ -74,7 +73,7 @@ class Line:
         """Whether it leads to a session that was there before."""
         # A thread that only reads has no context of its own: what it reads belongs to who
         # connected. The whole context is not kept, for the connection might be in it.
-        self._who = current()
+        self._who = recorder.who()
         self._parent = trace.get_current_span().get_span_context()
         self._left = False
         self._socket: Any = None
@@ -133,7 +132,7 @@ class Line:
         """A call that begins now, on a span of its own; the models are those known by now."""
         context = otel_context.get_current()
         if context:
-            who = current(context)
+            who = self.recorder.who(context)
         else:
             who = self._who
             context = trace.set_span_in_context(NonRecordingSpan(self._parent))
@@ -144,7 +143,7 @@ class Line:
             endpoint.operation,
             now,
             asked,
-            who.over(recorder.settings.attribution),
+            recorder.who.completed(who),
         )
         measured.region, measured.model = platform.region, model
         call = Call(recorder, endpoint, measured)
