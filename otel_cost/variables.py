@@ -220,8 +220,8 @@ _PROPAGATION = (
         "propagate_to",
         reading.hosts,
         (),
-        "Hosts that may know who a call is for: names, `*.suffix`, addresses and networks, "
-        "separated by commas.",
+        "Hosts and queues that may know who a call is for: names, `*.suffix`, addresses, networks "
+        "and `queue:NAME`, separated by commas.",
         "api.internal,*.svc.cluster.local,10.0.0.0/8",
     ),
     Variable(
