@@ -86,3 +86,11 @@ def headers_of(who: Attribution) -> dict[str, str]:
 
 HEADERS = {"x-team": "team", "x-user": "user_id", "x-session": "session_id"}
 """The headers that the applications believe."""
+
+
+def requests_by(way: str, url: str, count: int) -> list[tuple[str, dict[str, str]]]:
+    """Requests for as many names, with their headers where the gateway is to say it."""
+    names = [f"{way} {number}" for number in range(count)]
+    return [
+        (f"{url}/{way}/{name}", headers_of(who_of(name)) if way == "said" else {}) for name in names
+    ]

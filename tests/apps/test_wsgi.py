@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import otel_cost
 from otel_cost.attribution.values import Attribution
 from tests.apps.calling import call_service, second, set_baggage
-from tests.apps.desk import HEADERS, Desk, headers_of, who_of
+from tests.apps.desk import HEADERS, Desk, requests_by, who_of
 from tests.apps.django_site import site
 from tests.apps.servers import asgi, get_all, wsgi
 from tests.apps.tasks import Queue, telling
@@ -100,10 +100,7 @@ def test_every_call_is_for_whom_its_request_is(
         telling(provider.get_tracer("tasks")),
         wsgi(application(Handling(desk, provider, other, pool, tasks))) as url,
     ):
-        names = [f"{way} {number}" for number in range(REQUESTS)]
-        headers = [headers_of(who_of(name)) if way == "said" else {} for name in names]
-        asked = [(f"{url}/{way}/{name}", said) for name, said in zip(names, headers, strict=True)]
-        assert get_all(asked, REQUESTS) == [".."] * REQUESTS
+        assert get_all(requests_by(way, url, REQUESTS), REQUESTS) == [".."] * REQUESTS
     desk.settle(calls=REQUESTS * PLACES * 2)
     which = application.__name__.replace("_", " ")
     record_property("claim", f"{which}, {way}: {REQUESTS} requests at once, none mixed up")
